@@ -1,0 +1,3 @@
+//! Names behind numbers: users, groups, cgroups, units and containers.
+//!
+//! The only code that reads `/proc`, `/etc/passwd` and cgroupfs.

@@ -1,0 +1,4 @@
+//! sigtrail records every signal that one process sends another.
+
+pub mod identity;
+pub mod sink;

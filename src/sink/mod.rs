@@ -1,0 +1,1 @@
+//! Where lines go. The only code that writes them; it knows nothing of events.
