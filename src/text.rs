@@ -1,0 +1,169 @@
+//! Hostile bytes as text, losslessly.
+//!
+//! Whatever a process can name (comm, arguments, paths, cgroups) is bytes, and JSON is UTF-8. The
+//! rule, in full:
+//!
+//! - a byte that is not part of valid UTF-8 becomes `\xNN`, two lower-case hexadecimal digits;
+//! - a backslash becomes `\x5c`, but only where an `x` follows it, the one case that could be taken
+//!   for such an escape;
+//! - everything else, control characters and other backslashes included, stays as it is (the JSON
+//!   writer escapes what JSON asks for).
+//!
+//! So ordinary names read as they are, and every `\xNN` found in the text is one byte: replacing
+//! them from left to right gives the bytes back. systemd's own `\x2d` in a unit name therefore
+//! reads `\x5cx2d`. Texts put one behind the other keep the rule only if the first does not end
+//! in a backslash, so a reader decodes each value by itself.
+
+use std::borrow::Cow;
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// Appends `bytes` to `out` by this module's rule. Allocates nothing but `out`'s own growth.
+pub fn push_text(out: &mut String, bytes: &[u8]) {
+    for chunk in bytes.utf8_chunks() {
+        let mut rest = chunk.valid();
+        while let Some((before, after)) = rest.split_once(r"\x") {
+            out.push_str(before);
+            out.push_str(r"\x5cx");
+            rest = after;
+        }
+        out.push_str(rest);
+        for &byte in chunk.invalid() {
+            push_byte(out, byte);
+        }
+    }
+}
+
+fn push_byte(out: &mut String, byte: u8) {
+    out.push_str(r"\x");
+    for nibble in [byte >> 4, byte & 0xf] {
+        out.extend(HEX.get(usize::from(nibble)).map(|&digit| char::from(digit)));
+    }
+}
+
+/// `bytes` by this module's rule, borrowed where nothing has to change.
+#[must_use]
+pub fn text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(plain) if !plain.contains(r"\x") => Cow::Borrowed(plain),
+        _ => {
+            let mut out = String::with_capacity(bytes.len().saturating_add(16));
+            push_text(&mut out, bytes);
+            Cow::Owned(out)
+        }
+    }
+}
+
+/// The bytes behind a text written by [`push_text`]. A `\x` without two hexadecimal digits, which
+/// [`push_text`] never writes, stands for itself.
+#[must_use]
+pub fn decode(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let escaped = match rest {
+            [b'\\', b'x', high, low, tail @ ..] => hex(*high)
+                .zip(hex(*low))
+                .map(|(high, low)| (high << 4 | low, tail)),
+            _ => None,
+        };
+        let (byte, tail) = escaped.unwrap_or((first, after));
+        out.push(byte);
+        rest = tail;
+    }
+    out
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pushed(bytes: &[u8]) -> String {
+        let mut out = String::new();
+        push_text(&mut out, bytes);
+        out
+    }
+
+    #[test]
+    fn ordinary_text_stays_as_it_is() {
+        for plain in [
+            "",
+            "nginx",
+            "größe 🦀",
+            "a\tb\n\0\u{1b}[2J\"",
+            r"C:\dir\",
+            r"\\",
+            "\u{fffd}",
+        ] {
+            assert_eq!(pushed(plain.as_bytes()), plain);
+            assert!(matches!(text(plain.as_bytes()), Cow::Borrowed(same) if same == plain));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf8_are_written_in_hexadecimal() {
+        assert_eq!(pushed(b"\xff"), r"\xff");
+        assert_eq!(pushed(b"a\x80\xfeb"), r"a\x80\xfeb");
+        assert_eq!(pushed("caf\u{e9}".as_bytes()), "café");
+        assert_eq!(pushed(b"cut \xf0\x9f\xa6"), r"cut \xf0\x9f\xa6");
+        assert_eq!(pushed(b"\xed\xa0\x80"), r"\xed\xa0\x80");
+    }
+
+    #[test]
+    fn a_backslash_is_escaped_only_where_an_x_follows() {
+        assert_eq!(pushed(br"\xff"), r"\x5cxff");
+        assert_eq!(pushed(br"dev-disk\x2d1.device"), r"dev-disk\x5cx2d1.device");
+        assert_eq!(pushed(br"\\x\n\X41"), r"\\x5cx\n\X41");
+        assert_eq!(pushed(b"\\\xff"), r"\\xff");
+        assert_eq!(decode(r"\\xff"), b"\\\xff");
+    }
+
+    #[test]
+    fn a_text_nobody_wrote_by_the_rule_is_read_without_panic() {
+        assert_eq!(decode(r"\x"), br"\x");
+        assert_eq!(decode(r"\x4"), br"\x4");
+        assert_eq!(decode(r"\xg0\xFF"), b"\\xg0\xff");
+    }
+
+    fn tricky() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            Just(b"\\".to_vec()),
+            Just(b"x".to_vec()),
+            Just(b"\\x".to_vec()),
+            Just(b"5c".to_vec()),
+            Just("é🦀".as_bytes().to_vec()),
+            prop::collection::vec(any::<u8>(), 0..3),
+        ];
+        prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_gives_the_bytes_back(bytes in tricky()) {
+            prop_assert_eq!(decode(&pushed(&bytes)), bytes.as_slice());
+            prop_assert_eq!(text(&bytes), pushed(&bytes));
+        }
+
+        #[test]
+        fn utf8_without_an_escape_in_it_is_unchanged(plain in "\\PC*|[a-z\\\\\\x00-\\x1f]*") {
+            prop_assume!(!plain.contains(r"\x"));
+            prop_assert_eq!(pushed(plain.as_bytes()), plain);
+        }
+
+        #[test]
+        fn a_text_is_at_most_four_times_as_long_as_its_bytes(bytes in tricky()) {
+            prop_assert!(pushed(&bytes).len() <= bytes.len() * 4);
+        }
+    }
+}
