@@ -11,12 +11,15 @@
 //!
 //! So ordinary names read as they are, and every `\xNN` found in the text is one byte: replacing
 //! them from left to right gives the bytes back. systemd's own `\x2d` in a unit name therefore
-//! reads `\x5cx2d`. Texts put one behind the other keep the rule only if the first does not end
-//! in a backslash, so a reader decodes each value by itself.
+//! reads `\x5cx2d` in a path. Texts put one behind the other keep the rule only if the first does
+//! not end in a backslash, so a reader decodes each value by itself.
 
 use std::borrow::Cow;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// The length of one `\xNN`.
+const ESCAPE: usize = 4;
 
 /// Appends `bytes` to `out` by this module's rule. Allocates nothing but `out`'s own growth.
 pub fn push_text(out: &mut String, bytes: &[u8]) {
@@ -39,6 +42,38 @@ fn push_byte(out: &mut String, byte: u8) {
     for nibble in [byte >> 4, byte & 0xf] {
         out.extend(HEX.get(usize::from(nibble)).map(|&digit| char::from(digit)));
     }
+}
+
+/// Appends as much of `bytes` as takes at most `limit` bytes of text, never part of a character or
+/// of an escape. Gives back how many of `bytes` that was: fewer than there are if the text is cut.
+pub fn push_text_within(out: &mut String, bytes: &[u8], limit: usize) -> usize {
+    let (mut taken, mut room) = (0, limit);
+    for chunk in bytes.utf8_chunks() {
+        let mut characters = chunk.valid().chars().peekable();
+        while let Some(character) = characters.next() {
+            let escape = character == '\\' && characters.peek() == Some(&'x');
+            let width = if escape { ESCAPE } else { character.len_utf8() };
+            let Some(left) = room.checked_sub(width) else {
+                return taken;
+            };
+            room = left;
+            taken += character.len_utf8();
+            if escape {
+                push_byte(out, b'\\')
+            } else {
+                out.push(character)
+            }
+        }
+        for &byte in chunk.invalid() {
+            let Some(left) = room.checked_sub(ESCAPE) else {
+                return taken;
+            };
+            room = left;
+            taken += 1;
+            push_byte(out, byte);
+        }
+    }
+    taken
 }
 
 /// `bytes` by this module's rule, borrowed where nothing has to change.
@@ -159,6 +194,19 @@ mod tests {
         fn utf8_without_an_escape_in_it_is_unchanged(plain in "\\PC*|[a-z\\\\\\x00-\\x1f]*") {
             prop_assume!(!plain.contains(r"\x"));
             prop_assert_eq!(pushed(plain.as_bytes()), plain);
+        }
+
+        #[test]
+        fn a_cut_text_is_the_longest_that_fits_and_decodes_to_what_was_taken(
+            bytes in tricky(), limit in 0usize..60
+        ) {
+            let mut cut = String::from("kept");
+            let taken = push_text_within(&mut cut, &bytes, limit);
+            let cut = cut.strip_prefix("kept").unwrap();
+            prop_assert!(cut.len() <= limit);
+            prop_assert!(pushed(&bytes).starts_with(cut));
+            prop_assert_eq!(decode(cut), &bytes[..taken]);
+            prop_assert!(taken == bytes.len() || cut.len() + 4 > limit);
         }
 
         #[test]
