@@ -1,0 +1,133 @@
+//! What a cgroup's path says: unit, container, pod.
+//!
+//! Pure, and never more than the path says. Names are the right of whoever may create cgroups
+//! there: root everywhere, a user below their own `user@UID.service`, a container below its own
+//! cgroup if cgroupfs is writable in it. Such a user can make a cgroup called
+//! `docker-<64 digits>.scope` and be reported as that container, so a container below a
+//! `user_unit` or inside another container is that user's or container's word. They cannot
+//! change what stands further up: `unit` is the host's own word for every process.
+
+use super::container::{Container, containers};
+use super::pod::Pod;
+use super::unit::units;
+
+/// Where a process runs, by its cgroup's path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The innermost of the host's slices in front of the unit: `user-1000.slice`.
+    pub slice: Option<&'a str>,
+    /// The host's system unit: `nginx.service`, `session-3.scope`, `user@1000.service`.
+    pub unit: Option<&'a str>,
+    /// Below a user's own manager, the unit of that manager: `firefox.service`.
+    pub user_unit: Option<&'a str>,
+    /// The innermost container around the process.
+    pub container: Option<Container<'a>>,
+    /// The innermost Kubernetes pod around the process.
+    pub pod: Option<Pod<'a>>,
+}
+
+/// Reads a path as the kernel gives it: absolute from the root of the hierarchy, any bytes.
+///
+/// Takes a few microseconds: once a cgroup, not once an event.
+#[must_use]
+pub fn place(path: &[u8]) -> Place<'_> {
+    let units = units(path);
+    let (container, pod) = containers(path);
+    Place {
+        slice: units.slice,
+        unit: units.unit,
+        user_unit: units.user_unit,
+        container,
+        pod,
+    }
+}
+
+/// The names in a path, outermost first. One that is no UTF-8 comes as an empty one: it still
+/// stands between the others, and no pattern matches it.
+#[derive(Clone, Debug)]
+pub(super) struct Components<'a> {
+    rest: &'a [u8],
+}
+
+pub(super) fn components(path: &[u8]) -> Components<'_> {
+    Components { rest: path }
+}
+
+impl<'a> Iterator for Components<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = self.rest.iter().position(|&byte| byte != b'/')?;
+        let (_, named) = self.rest.split_at_checked(start)?;
+        let end = named
+            .iter()
+            .position(|&byte| byte == b'/')
+            .unwrap_or(named.len());
+        let (name, rest) = named.split_at_checked(end)?;
+        self.rest = rest;
+        Some(std::str::from_utf8(name).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::identity::{Qos, Runtime};
+
+    #[test]
+    fn components_are_the_names_between_the_slashes() {
+        let names: Vec<_> = components(b"//a/\xff/b//c/").collect();
+        assert_eq!(names, ["a", "", "b", "c"]);
+        assert_eq!(components(b"/").count() + components(b"").count(), 0);
+    }
+
+    #[test]
+    fn a_container_of_a_service_has_both_names() {
+        let id = "9687bac58d5c4d1606aa46af33d1a21c1d1652e0ac9fb3fc0fc86e3495f42869";
+        let path = format!("/system.slice/nginx.service/libpod-payload-{id}/");
+        let place = place(path.as_bytes());
+        assert_eq!(
+            (place.slice, place.unit),
+            (Some("system.slice"), Some("nginx.service"))
+        );
+        let container = place.container.unwrap();
+        assert_eq!((&*container.id, container.runtime), (id, Runtime::Podman));
+    }
+
+    #[test]
+    fn a_pod_of_systemd_has_scope_container_and_uid() {
+        let path = "/kubepods.slice/kubepods-burstable.slice/\
+            kubepods-burstable-pod1858680e_b044_4fd5_9dd4_f137e30e2180.slice/cri-containerd-\
+            66221e7d988e193822a3e8368b61ad9aeabf6b5276df76daebb7ea33bccc0b87.scope";
+        let place = place(path.as_bytes());
+        assert!(place.unit.unwrap().starts_with("cri-containerd-66221e"));
+        let pod = place.pod.unwrap();
+        assert_eq!(pod.uid, "1858680e-b044-4fd5-9dd4-f137e30e2180");
+        assert_eq!(pod.qos, Qos::Burstable);
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_panics_and_names_are_parts_of_it(path in prop::collection::vec(any::<u8>(), 0..300)) {
+            let place = place(&path);
+            for name in [place.slice, place.unit, place.user_unit].into_iter().flatten() {
+                prop_assert!(name.is_ascii() && name.len() <= 255);
+                prop_assert!(path.windows(name.len()).any(|part| part == name.as_bytes()));
+            }
+        }
+
+        #[test]
+        fn a_path_of_likely_words_does_not_panic(words in prop::collection::vec(
+            prop_oneof![
+                Just("docker"), Just("kubepods"), Just("pod"), Just("lxc"), Just("machine.slice"),
+                Just("machine-"), Just("libpod-"), Just(".scope"), Just(".slice"), Just(":"),
+                Just("cri-containerd"), Just("user@1000.service"), Just("\\x2d"), Just("\\x"),
+                Just("/"), Just("_"), Just("@"), Just("ecs"), Just("é"),
+                Just("e9f55c7a4cbd8e0fba6bf9a4a2cdb02e8fcf2d1b6a3a2ad3b3f4f0bdd0b0a9ff"),
+            ], 0..40)) {
+            let _ = place(words.concat().as_bytes());
+        }
+    }
+}
