@@ -1,15 +1,21 @@
 //! Names behind numbers: users, groups, cgroups, units and containers.
 //!
 //! The only code that reads `/proc`, `/etc/passwd` and cgroupfs. [`place()`] is pure: what a
-//! cgroup's path says about unit, container and pod.
+//! cgroup's path says about unit, container and pod. [`Cgroups`] and [`Users`] hold tables that a
+//! lookup never leaves; whatever reads a file is a call of its own, for the caller to make off the
+//! hot path.
 
+mod cgroup;
 mod container;
 mod place;
 mod pod;
+mod recent;
 mod unit;
 mod user;
 
+pub use cgroup::{Cgroup, Cgroups};
 pub use container::{Container, Runtime};
 pub use place::{Place, place};
 pub use pod::{Pod, Qos};
+pub use recent::Recent;
 pub use user::Users;

@@ -28,7 +28,7 @@ pub struct Place<'a> {
 
 /// Reads a path as the kernel gives it: absolute from the root of the hierarchy, any bytes.
 ///
-/// Takes a few microseconds: once a cgroup, not once an event.
+/// Takes a few microseconds: once a cgroup, not once an event ([`super::Cgroups`] keeps it).
 #[must_use]
 pub fn place(path: &[u8]) -> Place<'_> {
     let units = units(path);
