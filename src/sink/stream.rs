@@ -1,0 +1,200 @@
+//! Standard output: a pipe, a socket (journald), a terminal, a device or a redirected file.
+//!
+//! The poller must never block on it, and the descriptor that was inherited must stay as it is:
+//! its flags belong to everyone who shares it, so `O_NONBLOCK` is never set on it.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use anyhow::{Context, Result, bail};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::SendFlags;
+
+/// Most bytes in one write to a file or a stream socket.
+const BATCH: usize = 256 * 1024;
+/// Writes up to this size go into a pipe whole or not at all (pipe(7)), so that a line can't be
+/// torn, nor mixed with what others write to the same pipe.
+const PIPE_BUF: usize = 4096;
+/// What a terminal that polls as writable takes without blocking (the kernel's WAKEUP_CHARS).
+const TTY_CHUNK: usize = 256;
+
+/// How to write without blocking.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Way {
+    /// Our own description of the pipe, terminal or device, opened with `O_NONBLOCK`.
+    Own,
+    /// A socket: `MSG_DONTWAIT` asks for it call by call.
+    Socket,
+    /// A regular file, whose offset and `O_APPEND` are the shell's choice; it can't be waited for.
+    Direct,
+    /// A pipe or terminal that can't be opened again: poll, then write what surely fits.
+    Polled,
+}
+
+/// An output that was handed to us open.
+#[derive(Debug)]
+pub(super) struct Stream {
+    fd: OwnedFd,
+    way: Way,
+    kind: FileType,
+    /// Most bytes in one write.
+    pub(super) batch: usize,
+    /// The file it appends to ends inside a line, which a newline must end first.
+    pub(super) torn: bool,
+}
+
+impl Stream {
+    /// Takes a copy of fd 1, which stays open and untouched.
+    pub(super) fn stdout() -> Result<Self> {
+        let stdout = rustix::stdio::stdout();
+        if closed_at_start(stdout)? {
+            bail!(
+                "standard output is closed: there is nowhere to write the events. \
+                 Name a file with -o FILE, or redirect with > FILE. (/dev/null opened for reading \
+                 and writing counts as closed, because it stands in for a closed descriptor)"
+            );
+        }
+        let fd = rustix::io::fcntl_dupfd_cloexec(stdout, 3)
+            .context("cannot use standard output: is it closed?")?;
+        Self::new(fd).context("cannot use standard output")
+    }
+
+    pub(super) fn new(inherited: OwnedFd) -> Result<Self> {
+        let stat = rustix::fs::fstat(&inherited)?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if rustix::fs::fcntl_getfl(&inherited)? & OFlags::RWMODE == OFlags::RDONLY {
+            bail!("it is open for reading only");
+        }
+        if kind == FileType::RegularFile || kind == FileType::BlockDevice {
+            let torn = ends_torn(&inherited, stat.st_size);
+            return Ok(Self {
+                fd: inherited,
+                way: Way::Direct,
+                kind,
+                batch: BATCH,
+                torn,
+            });
+        }
+        let way = if kind == FileType::Socket {
+            Way::Socket
+        } else {
+            Way::Own
+        };
+        let (fd, way) = match way {
+            Way::Own => match open_again(&inherited) {
+                Ok(own) => (own, Way::Own),
+                // No /proc, another user's pipe, or a pipe whose reader is already gone.
+                Err(_) => (inherited, Way::Polled),
+            },
+            way => (inherited, way),
+        };
+        let batch = match (kind, way) {
+            (FileType::Fifo, _) => PIPE_BUF,
+            (_, Way::Polled) => TTY_CHUNK,
+            _ => BATCH,
+        };
+        Ok(Self {
+            fd,
+            way,
+            kind,
+            batch,
+            torn: false,
+        })
+    }
+
+    /// Writes some of `bytes`, or fails with `EAGAIN` where it would have to wait.
+    pub(super) fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        match self.way {
+            Way::Own | Way::Direct => rustix::io::write(&self.fd, bytes),
+            Way::Socket => {
+                rustix::net::send(&self.fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)
+            }
+            Way::Polled => {
+                // Without a reader the write fails at once, which is what we want to know.
+                let now = PollFlags::OUT | PollFlags::ERR | PollFlags::HUP;
+                if !self.ready(PollFlags::OUT)?.intersects(now) {
+                    return Err(Errno::AGAIN);
+                }
+                rustix::io::write(&self.fd, &bytes[..bytes.len().min(self.batch)])
+            }
+        }
+    }
+
+    /// Whether nobody can ever read what is written from now on.
+    pub(super) fn hung_up(&self) -> bool {
+        let gone = PollFlags::ERR | PollFlags::HUP;
+        self.pollable()
+            && self
+                .ready(PollFlags::empty())
+                .is_ok_and(|events| events.intersects(gone))
+    }
+
+    /// Whether this error says the same.
+    pub(super) fn is_gone(&self, error: Errno) -> bool {
+        match error {
+            Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN => true,
+            // A terminal that hung up.
+            Errno::IO => self.kind == FileType::CharacterDevice,
+            _ => false,
+        }
+    }
+
+    pub(super) fn pollable(&self) -> bool {
+        self.way != Way::Direct
+    }
+
+    fn ready(&self, wanted: PollFlags) -> Result<PollFlags, Errno> {
+        let mut fds = [PollFd::new(&self.fd, wanted)];
+        poll(&mut fds, Some(&Timespec::default()))?;
+        Ok(fds[0].revents())
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// A second, non-blocking description of what `fd` is open on.
+fn open_again(fd: &OwnedFd) -> Result<OwnedFd, Errno> {
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    rustix::fs::open(path, flags, Mode::empty())
+}
+
+/// Whether a file that is appended to lacks its last newline.
+fn ends_torn(fd: &OwnedFd, size: i64) -> bool {
+    let appends = rustix::fs::fcntl_getfl(fd).is_ok_and(|flags| flags.contains(OFlags::APPEND));
+    let Ok(size) = u64::try_from(size) else {
+        return false;
+    };
+    if !appends || size == 0 {
+        return false;
+    }
+    // The shell opened it for writing only.
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let Ok(reader) = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) else {
+        return false;
+    };
+    let mut last = [0];
+    matches!(rustix::io::pread(&reader, &mut last, size - 1), Ok(1)) && last != *b"\n"
+}
+
+/// Whether the process was started without a standard output.
+///
+/// Rust's runtime opens /dev/null for reading and writing in place of a closed fd 0, 1 or 2
+/// before `main`, so that fd 1 can't become some other file; a shell's `> /dev/null` is
+/// write-only.
+fn closed_at_start(stdout: BorrowedFd<'_>) -> Result<bool> {
+    let closed = "standard output is closed: name a file with -o FILE";
+    let stat = rustix::fs::fstat(stdout).context(closed)?;
+    let flags = rustix::fs::fcntl_getfl(stdout).context(closed)?;
+    let null = rustix::fs::makedev(1, 3);
+    Ok(
+        FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+            && stat.st_rdev == null
+            && flags & OFlags::RWMODE == OFlags::RDWR,
+    )
+}
