@@ -633,6 +633,57 @@ fn a_file_size_limit_rotates_and_kills_nobody() {
 // Failing
 
 #[test]
+fn an_io_error_is_retried_with_growing_pauses_on_a_newly_opened_file() {
+    let test = "an_io_error_is_retried_with_growing_pauses_on_a_newly_opened_file";
+    if in_child() {
+        let log = PathBuf::from(std::env::var_os("SINK_LOG").unwrap());
+        let mut sink = open(append(&log));
+        let mut now = Instant::now();
+        let mut pauses = Vec::new();
+        for number in 0..20 {
+            push(&mut sink, &line(number));
+            sink.pump(now).unwrap();
+            if sink.stats().failing_since.is_some() {
+                let errors = sink.stats().errors;
+                let pause = sink.next_wake(now).unwrap();
+                sink.pump(now + pause - Duration::from_millis(1)).unwrap();
+                assert_eq!(sink.stats().errors, errors, "no try before its time");
+                pauses.push(pause.as_secs());
+                now += pause;
+            }
+        }
+        sink.pump(now).unwrap();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+        let stats = close(sink).stats;
+        assert_eq!(stats.errors, [(5, 8)], "EIO");
+        return;
+    }
+    let directory = directory();
+    let log = directory.path().join("f");
+    let inject = |when: &str| format!("inject=write:error=EIO:when={when}");
+    // strace takes one expression: the third to the tenth write fail.
+    let output = Command::new("strace")
+        .args(["-f", "-o", "/dev/null", "-e", "trace=write", "-P"])
+        .arg(&log)
+        .args(["-e", &inject("3..10")])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env("SINK_CHILD", "1")
+        .env("SINK_LOG", &log)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    assert!(
+        read(&log) == lines(0..20),
+        "lost, doubled, torn or out of order"
+    );
+}
+
+#[test]
 fn a_full_disk_loses_and_tears_no_accepted_line_and_goes_on_when_there_is_space() {
     let disk = Disk::new("size=64k,mode=750");
     let ballast = disk.path().join("ballast");

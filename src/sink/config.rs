@@ -145,7 +145,7 @@ impl std::error::Error for SinkGone {}
 pub struct SinkStats {
     /// Lines written as a whole.
     pub lines_written: u64,
-    /// Bytes written, the newline that ends a torn line included.
+    /// Bytes of lines written. A line that is written again as a whole counts its part again.
     pub bytes_written: u64,
     /// Lines waiting, one that is partly written included.
     pub queued_lines: u64,
@@ -184,6 +184,8 @@ pub struct Closed {
     pub unwritten_bytes: usize,
     /// The output was lost.
     pub gone: Option<SinkGone>,
+    /// False: an fsync that was asked for failed or did not end in time.
+    pub flushed: bool,
     /// The last counters.
     pub stats: SinkStats,
 }

@@ -1,19 +1,16 @@
-//! A file that lines are appended to, and its rotation.
+//! A file that lines are appended to. Its rotation is in the module `archive`.
 
-use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result};
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, RenameFlags, StatxFlags};
+use anyhow::Result;
+use rustix::fs::{AtFlags, StatxFlags};
 use rustix::io::Errno;
 
 use super::config::{FileConfig, Fsync, Rotation};
-use super::place::{GZ_TEMPORARY, Id, NEXT, Opened, Place};
+use super::place::{Id, Opened, Place};
 use super::queue::Queue;
-use super::rotate::{Slot, Step, hidden, plan};
 use super::worker::{Job, Worker};
 
 /// Most bytes in one write: some hundred microseconds of copying.
@@ -21,15 +18,15 @@ const BATCH: u64 = 256 * 1024;
 
 #[derive(Debug)]
 pub(super) struct LogFile {
-    config: FileConfig,
-    place: Place,
+    pub(super) config: FileConfig,
+    pub(super) place: Place,
     fd: Arc<OwnedFd>,
-    id: Id,
+    pub(super) id: Id,
     device: bool,
     /// Bytes in the file, as far as we know: we are its only writer.
     pub(super) size: u64,
     /// When its age began.
-    born: Instant,
+    pub(super) born: Instant,
     /// The file ends inside a line that will not be continued.
     pub(super) torn: bool,
     /// Torn lines ended or cut off.
@@ -106,7 +103,7 @@ impl LogFile {
         (left >= line || self.size == 0).then_some(left)
     }
 
-    fn rotation(&self) -> Option<&Rotation> {
+    pub(super) fn rotation(&self) -> Option<&Rotation> {
         self.config.rotation.as_ref().filter(|_| !self.device)
     }
 
@@ -126,170 +123,6 @@ impl LogFile {
 
     pub(super) fn pollable(&self) -> bool {
         self.device
-    }
-
-    /// Replaces the file by the next one. On failure the old one stays in use, whatever its name
-    /// is by then, and the next attempt starts from the names that are there.
-    pub(super) fn rotate(&mut self, now: Instant) -> Result<()> {
-        let Some(rotation) = self.rotation() else {
-            return Ok(());
-        };
-        let (keep, max_total) = (rotation.keep, rotation.max_total);
-        // First what can fail for want of space, before any name changes.
-        let next = self.place.create_next(&self.config)?;
-        let prepared = hidden(&self.place.name, NEXT);
-        let result = self
-            .slots()
-            .context("cannot list the rotated files")
-            .and_then(|present| {
-                let present: Vec<_> = present
-                    .into_iter()
-                    .map(|(slot, size, _)| (slot, size))
-                    .collect();
-                for step in plan(&present, self.size, keep, max_total) {
-                    self.apply(step, keep > 0)?;
-                }
-                Ok(())
-            });
-        if let Err(error) = result {
-            let _ = self.place.remove(&prepared);
-            return Err(error);
-        }
-        self.switch(next, now);
-        self.born = now;
-        self.compress();
-        Ok(())
-    }
-
-    fn apply(&mut self, step: Step, careful: bool) -> Result<()> {
-        let base = self.place.name.clone();
-        match step {
-            Step::Drop(slot) => self.discard(&slot.name(&base)),
-            Step::Shift { from, to } => self.rename(&from.name(&base), &to.name(&base)),
-            Step::Retire => match self.rename(&base, &Slot::plain(1).name(&base)) {
-                // Somebody moved it away, or an attempt stopped right here: nothing to retire.
-                Err(error) if error.downcast_ref() == Some(&Errno::NOENT) => Ok(()),
-                result => result,
-            },
-            Step::Publish if careful => self.rename(&hidden(&base, NEXT), &base),
-            Step::Publish => {
-                let directory = &*self.place.directory;
-                rustix::fs::renameat(directory, hidden(&base, NEXT), directory, &base)
-                    .context("cannot put the next file in place")
-            }
-        }
-    }
-
-    /// Renames without ever replacing a file, where the filesystem can do that.
-    fn rename(&self, from: &OsStr, to: &OsStr) -> Result<()> {
-        let directory = &*self.place.directory;
-        let careful =
-            rustix::fs::renameat_with(directory, from, directory, to, RenameFlags::NOREPLACE);
-        let result = match careful {
-            Err(Errno::INVAL | Errno::NOSYS) => {
-                rustix::fs::renameat(directory, from, directory, to)
-            }
-            result => result,
-        };
-        result.with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))
-    }
-
-    /// Removes a file's name at once, and its blocks on the worker's time.
-    fn discard(&mut self, name: &OsStr) -> Result<()> {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let held = rustix::fs::openat(&*self.place.directory, name, flags, Mode::empty());
-        self.place
-            .remove(name)
-            .with_context(|| format!("cannot remove {}", name.display()))?;
-        if let Ok(held) = held {
-            self.give(Job::Close(Arc::new(held)));
-        }
-        Ok(())
-    }
-
-    /// The rotated files with size and inode number.
-    fn slots(&self) -> Result<Vec<(Slot, u64, u64)>, Errno> {
-        let mut slots = Vec::new();
-        for entry in Dir::read_from(&*self.place.directory)? {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            let Some(slot) = Slot::parse(&self.place.name, name) else {
-                continue;
-            };
-            match self.place.stat(OsStr::from_bytes(name)) {
-                Ok(stat) => {
-                    slots.push((slot, u64::try_from(stat.st_size).unwrap_or(0), stat.st_ino));
-                }
-                Err(Errno::NOENT) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(slots)
-    }
-
-    /// Removes what an interrupted rotation left under hidden names and goes on compressing.
-    /// What fails here is tried again by the next rotation.
-    fn tidy(&mut self) {
-        if self.rotates() {
-            for suffix in [NEXT, GZ_TEMPORARY] {
-                let _ = self.place.remove(&hidden(&self.place.name, suffix));
-            }
-            self.compress();
-        }
-    }
-
-    /// Gives the worker the oldest plain file behind `.1`, if there is one. One at a time: names
-    /// move meanwhile, and the file is found again by its inode number.
-    fn compress(&mut self) {
-        if self.compressing || !self.rotation().is_some_and(|rotation| rotation.compress) {
-            return;
-        }
-        let Ok(slots) = self.slots() else { return };
-        // After a rotation that failed half-way the file being written may have such a name.
-        let plain = slots
-            .into_iter()
-            .filter(|(slot, _, inode)| slot.index > 1 && !slot.gz && *inode != self.id.1);
-        let Some((slot, ..)) = plain.max() else {
-            return;
-        };
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let name = slot.name(&self.place.name);
-        let directory = Arc::clone(&self.place.directory);
-        if let Ok(source) = rustix::fs::openat(&*directory, name, flags, Mode::empty()) {
-            let temporary = hidden(&self.place.name, GZ_TEMPORARY);
-            self.compressing = self.give(Job::Compress {
-                directory,
-                source,
-                temporary,
-            });
-        }
-    }
-
-    /// Puts a compressed file in the place of the plain one, wherever that is by now.
-    pub(super) fn compressed(&mut self, inode: u64, result: Result<()>) -> Result<bool> {
-        self.compressing = false;
-        // After a failure the next rotation tries again.
-        result?;
-        let temporary = hidden(&self.place.name, GZ_TEMPORARY);
-        let slots = self.slots().context("cannot list the rotated files")?;
-        let plain = slots
-            .iter()
-            .find(|(slot, _, ino)| !slot.gz && slot.index > 1 && *ino == inode);
-        let Some((slot, ..)) = plain.copied() else {
-            // It grew too old meanwhile.
-            self.place.remove(&temporary)?;
-            self.compress();
-            return Ok(false);
-        };
-        let base = self.place.name.clone();
-        let to = Slot::compressed(slot.index).name(&base);
-        let directory = &*self.place.directory;
-        // A .gz that stands there already is a copy of the same file, from before a crash.
-        rustix::fs::renameat(directory, &temporary, directory, &to)
-            .with_context(|| format!("cannot put {} in place", to.display()))?;
-        self.discard(&slot.name(&base))?;
-        self.compress();
-        Ok(true)
     }
 
     /// Opens directory and file again by their paths: after SIGHUP, or when writing fails.
@@ -369,7 +202,7 @@ impl LogFile {
     }
 
     /// Goes on with another descriptor. The old one is flushed and closed by the worker.
-    fn switch(&mut self, opened: Opened, now: Instant) {
+    pub(super) fn switch(&mut self, opened: Opened, now: Instant) {
         let old = std::mem::replace(&mut self.fd, Arc::new(opened.fd));
         let flush = self.dirty && self.config.fsync != Fsync::Never;
         self.id = opened.id;
@@ -434,7 +267,7 @@ impl LogFile {
 
     /// Hands a job to the worker, which is started for the first one. Without a thread (the
     /// process limit is reached) the job is left undone and the next occasion tries again.
-    fn give(&mut self, job: Job) -> bool {
+    pub(super) fn give(&mut self, job: Job) -> bool {
         if self.worker.is_none() {
             self.worker = Worker::start().ok();
         }

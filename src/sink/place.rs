@@ -1,7 +1,7 @@
-//! The directory that holds the log, and the checks before anything is written there.
+//! The directory that holds the log, and the log's name and lock in it.
 //!
-//! Everything is opened relative to one held directory descriptor. The log tells who did what, so
-//! nobody but its owner and root may be able to replace it, and only one process may write it.
+//! Everything is opened relative to one held directory descriptor, and only one process may
+//! write a log.
 //!
 //! Locks: the file being written is always flocked, and each new file is locked before it gets
 //! its name. A rotating writer also holds the hidden file `.NAME.lock` for its whole life: that
@@ -11,13 +11,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::checks::{check_directory, check_file};
 use super::config::FileConfig;
 use super::rotate::hidden;
 
@@ -266,81 +267,4 @@ fn open_directory(path: &Path, create: bool, config: &FileConfig) -> Result<Owne
     rustix::fs::fchmod(&directory, Mode::from_raw_mode(0o750))
         .with_context(|| cannot("set the mode of", path))?;
     Ok(directory)
-}
-
-/// A directory in which others can replace the log is refused.
-///
-/// Without rotation (`-o FILE`) the names are not worked with again, and people write to /tmp and
-/// to their own directory under sudo: there only a world-writable directory without the sticky
-/// bit is refused. What stands at the name itself is checked as strictly in both cases.
-fn check_directory(directory: &OwnedFd, path: &Path, rotating: bool) -> Result<()> {
-    let stat = rustix::fs::fstat(directory)?;
-    let path: PathBuf = path.into();
-    let path = path.display();
-    let mode = stat.st_mode & 0o7777;
-    if mode & 0o002 != 0 && (rotating || mode & 0o1000 == 0) {
-        bail!(
-            "the directory {path} is writable by everyone (mode {mode:04o}), so anyone could \
-             replace the log: use a directory of its own with mode 0750"
-        );
-    }
-    if !rotating {
-        return Ok(());
-    }
-    if !is_trusted(stat.st_uid) {
-        bail!(
-            "the directory {path} belongs to uid {}, who could replace the log: use a directory \
-             owned by root, or by the user this runs as",
-            stat.st_uid
-        );
-    }
-    if mode & 0o020 != 0 && stat.st_gid != 0 && stat.st_gid != rustix::process::getegid().as_raw() {
-        bail!(
-            "the directory {path} is writable by group {} (mode {mode:04o}), which could replace \
-             the log: chmod g-w it, or use a directory of its own with mode 0750",
-            stat.st_gid
-        );
-    }
-    Ok(())
-}
-
-fn is_trusted(uid: u32) -> bool {
-    uid == 0 || uid == rustix::process::geteuid().as_raw()
-}
-
-/// What may stand at the log's name.
-fn check_file(stat: &Stat, config: &FileConfig) -> Result<()> {
-    let path = config.path.display();
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => {}
-        FileType::CharacterDevice if config.rotation.is_none() => return Ok(()),
-        FileType::Symlink => bail!(
-            "{path} is a symbolic link, which is not followed because it could point anywhere: \
-             give the path of the file itself, or no file at all for standard output"
-        ),
-        FileType::Fifo => bail!(
-            "{path} is a FIFO, and a log must be a regular file: remove it, or write to standard \
-             output and redirect that with > {path}"
-        ),
-        FileType::Directory => bail!("{path} is a directory: give the path of a file in it"),
-        FileType::CharacterDevice => {
-            bail!("{path} is a device, which can't be rotated: give the path of a regular file")
-        }
-        _ => bail!("{path} is neither a regular file nor a directory: remove it or choose another"),
-    }
-    if stat.st_nlink > 1 {
-        bail!(
-            "{path} is one of {} hard links to the same file, so writing to it would change the \
-             file under its other names too: remove it, and a new one will be created",
-            stat.st_nlink
-        );
-    }
-    if !is_trusted(stat.st_uid) {
-        bail!(
-            "{path} belongs to uid {}, who could change what is recorded: remove it, or chown it \
-             to the user this runs as",
-            stat.st_uid
-        );
-    }
-    Ok(())
 }

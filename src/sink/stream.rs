@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::net::SendFlags;
+use rustix::net::sockopt::socket_type;
+use rustix::net::{SendFlags, SocketType};
 
 /// Most bytes in one write to a file or a stream socket.
 const BATCH: usize = 256 * 1024;
@@ -91,6 +92,8 @@ impl Stream {
         };
         let batch = match (kind, way) {
             (FileType::Fifo, _) => PIPE_BUF,
+            // A message a line.
+            (FileType::Socket, _) if socket_type(&fd)? != SocketType::STREAM => 1,
             (_, Way::Polled) => TTY_CHUNK,
             _ => BATCH,
         };

@@ -1,0 +1,353 @@
+//! Rotation: carrying out the plan, and what becomes of rotated files.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use rustix::fs::{Dir, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use super::file::LogFile;
+use super::place::{GZ_TEMPORARY, NEXT};
+use super::rotate::{Slot, Step, hidden, plan};
+use super::worker::Job;
+
+impl LogFile {
+    /// Replaces the file by the next one. On failure the old one stays in use, whatever its name
+    /// is by then, and the next attempt starts from the names that are there.
+    pub(super) fn rotate(&mut self, now: Instant) -> Result<()> {
+        let Some(rotation) = self.rotation() else {
+            return Ok(());
+        };
+        let (keep, max_total) = (rotation.keep, rotation.max_total);
+        // First what can fail for want of space, before any name changes.
+        let next = self.place.create_next(&self.config)?;
+        let prepared = hidden(&self.place.name, NEXT);
+        let result = self
+            .slots()
+            .context("cannot list the rotated files")
+            .and_then(|present| {
+                let present: Vec<_> = present
+                    .into_iter()
+                    .map(|(slot, size, _)| (slot, size))
+                    .collect();
+                for step in plan(&present, self.size, keep, max_total) {
+                    self.apply(step, keep > 0)?;
+                }
+                Ok(())
+            });
+        if let Err(error) = result {
+            let _ = self.place.remove(&prepared);
+            return Err(error);
+        }
+        self.switch(next, now);
+        self.born = now;
+        self.compress();
+        Ok(())
+    }
+
+    fn apply(&mut self, step: Step, careful: bool) -> Result<()> {
+        let base = self.place.name.clone();
+        match step {
+            Step::Drop(slot) => self.discard(&slot.name(&base)),
+            Step::Shift { from, to } => self.rename(&from.name(&base), &to.name(&base)),
+            Step::Retire => match self.rename(&base, &Slot::plain(1).name(&base)) {
+                // Somebody moved it away, or an attempt stopped right here: nothing to retire.
+                Err(error) if error.downcast_ref() == Some(&Errno::NOENT) => Ok(()),
+                result => result,
+            },
+            Step::Publish if careful => self.rename(&hidden(&base, NEXT), &base),
+            Step::Publish => {
+                let directory = &*self.place.directory;
+                rustix::fs::renameat(directory, hidden(&base, NEXT), directory, &base)
+                    .context("cannot put the next file in place")
+            }
+        }
+    }
+
+    /// Renames without ever replacing a file, where the filesystem can do that.
+    fn rename(&self, from: &OsStr, to: &OsStr) -> Result<()> {
+        let directory = &*self.place.directory;
+        let careful =
+            rustix::fs::renameat_with(directory, from, directory, to, RenameFlags::NOREPLACE);
+        let result = match careful {
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                rustix::fs::renameat(directory, from, directory, to)
+            }
+            result => result,
+        };
+        result.with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))
+    }
+
+    /// Removes a file's name at once, and its blocks on the worker's time.
+    fn discard(&mut self, name: &OsStr) -> Result<()> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let held = rustix::fs::openat(&*self.place.directory, name, flags, Mode::empty());
+        self.place
+            .remove(name)
+            .with_context(|| format!("cannot remove {}", name.display()))?;
+        if let Ok(held) = held {
+            self.give(Job::Close(Arc::new(held)));
+        }
+        Ok(())
+    }
+
+    /// The rotated files with size and inode number.
+    fn slots(&self) -> Result<Vec<(Slot, u64, u64)>, Errno> {
+        let mut slots = Vec::new();
+        for entry in Dir::read_from(&*self.place.directory)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            let Some(slot) = Slot::parse(&self.place.name, name) else {
+                continue;
+            };
+            match self.place.stat(OsStr::from_bytes(name)) {
+                Ok(stat) => {
+                    slots.push((slot, u64::try_from(stat.st_size).unwrap_or(0), stat.st_ino));
+                }
+                Err(Errno::NOENT) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(slots)
+    }
+
+    /// Removes what an interrupted rotation left under hidden names and goes on compressing.
+    /// What fails here is tried again by the next rotation.
+    pub(super) fn tidy(&mut self) {
+        if self.rotates() {
+            for suffix in [NEXT, GZ_TEMPORARY] {
+                let _ = self.place.remove(&hidden(&self.place.name, suffix));
+            }
+            self.compress();
+        }
+    }
+
+    /// Gives the worker the oldest plain file behind `.1`, if there is one. One at a time: names
+    /// move meanwhile, and the file is found again by its inode number.
+    fn compress(&mut self) {
+        if self.compressing || !self.rotation().is_some_and(|rotation| rotation.compress) {
+            return;
+        }
+        let Ok(slots) = self.slots() else { return };
+        // After a rotation that failed half-way the file being written may have such a name.
+        let plain = slots
+            .into_iter()
+            .filter(|(slot, _, inode)| slot.index > 1 && !slot.gz && *inode != self.id.1);
+        let Some((slot, ..)) = plain.max() else {
+            return;
+        };
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let name = slot.name(&self.place.name);
+        let directory = Arc::clone(&self.place.directory);
+        if let Ok(source) = rustix::fs::openat(&*directory, name, flags, Mode::empty()) {
+            let temporary = hidden(&self.place.name, GZ_TEMPORARY);
+            self.compressing = self.give(Job::Compress {
+                directory,
+                source,
+                temporary,
+            });
+        }
+    }
+
+    /// Puts a compressed file in the place of the plain one, wherever that is by now.
+    pub(super) fn compressed(&mut self, inode: u64, result: Result<()>) -> Result<bool> {
+        self.compressing = false;
+        // After a failure the next rotation tries again.
+        result?;
+        let temporary = hidden(&self.place.name, GZ_TEMPORARY);
+        let slots = self.slots().context("cannot list the rotated files")?;
+        let plain = slots
+            .iter()
+            .find(|(slot, _, ino)| !slot.gz && slot.index > 1 && *ino == inode);
+        let Some((slot, ..)) = plain.copied() else {
+            // It grew too old meanwhile.
+            self.place.remove(&temporary)?;
+            self.compress();
+            return Ok(false);
+        };
+        let base = self.place.name.clone();
+        let to = Slot::compressed(slot.index).name(&base);
+        let directory = &*self.place.directory;
+        // A .gz that stands there already is a copy of the same file, from before a crash.
+        rustix::fs::renameat(directory, &temporary, directory, &to)
+            .with_context(|| format!("cannot put {} in place", to.display()))?;
+        self.discard(&slot.name(&base))?;
+        self.compress();
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::queue::Queue;
+    use crate::sink::{FileConfig, Rotation};
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+    use tempfile::TempDir;
+
+    fn directory() -> TempDir {
+        let directory = TempDir::new().unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o750)).unwrap();
+        directory
+    }
+
+    fn open(log: &Path, keep: u32) -> LogFile {
+        let rotation = Some(Rotation {
+            keep,
+            ..Rotation::default()
+        });
+        let config = FileConfig {
+            rotation,
+            ..FileConfig::append(log)
+        };
+        LogFile::open(config, Instant::now()).unwrap()
+    }
+
+    fn write(file: &mut LogFile, text: &str) {
+        assert_eq!(file.write(text.as_bytes()), Ok(text.len()));
+    }
+
+    /// All lines, oldest file first, and how many names there are.
+    fn read_all(log: &Path) -> (String, usize) {
+        let mut slots: Vec<_> = fs::read_dir(log.parent().unwrap())
+            .unwrap()
+            .filter_map(|entry| {
+                let name = entry.unwrap().file_name();
+                Slot::parse(log.file_name().unwrap(), name.as_bytes())
+            })
+            .collect();
+        slots.sort_unstable_by(|a, b| b.cmp(a));
+        let name = |slot: &Slot| log.with_file_name(slot.name(log.file_name().unwrap()));
+        let rotated = slots
+            .iter()
+            .map(|slot| fs::read_to_string(name(slot)).unwrap());
+        (
+            rotated.chain(fs::read_to_string(log)).collect(),
+            slots.len() + 1,
+        )
+    }
+
+    /// The steps of the next rotation, with the next file prepared.
+    fn prepare(file: &LogFile, keep: u32) -> Vec<Step> {
+        file.place.create_next(&file.config).unwrap();
+        let present: Vec<_> = file
+            .slots()
+            .unwrap()
+            .iter()
+            .map(|(slot, size, _)| (*slot, *size))
+            .collect();
+        plan(&present, file.size, keep, None)
+    }
+
+    #[test]
+    fn a_crash_after_any_step_loses_no_line_that_is_to_be_kept() {
+        for keep in [1, 2, 3, 10] {
+            for stop in 0.. {
+                let directory = directory();
+                let log = directory.path().join("f");
+                let mut file = open(&log, keep);
+                for text in ["a\n", "b\n", "c\n"] {
+                    write(&mut file, text);
+                    file.rotate(Instant::now()).unwrap();
+                }
+                write(&mut file, "d\n");
+                let before = read_all(&log).0;
+                let steps = prepare(&file, keep);
+                let Some(done) = steps.get(..stop) else { break };
+                for step in done {
+                    file.apply(*step, true).unwrap();
+                }
+                let dropped = done
+                    .iter()
+                    .filter(|step| matches!(step, Step::Drop(_)))
+                    .count();
+                drop(file);
+
+                let mut file = open(&log, keep);
+                assert!(!directory.path().join(".f.next").exists());
+                let (after, _) = read_all(&log);
+                assert_eq!(
+                    after,
+                    before[2 * dropped..],
+                    "keep {keep}, crash after {done:?}"
+                );
+                write(&mut file, "e\n");
+                file.rotate(Instant::now()).unwrap();
+                write(&mut file, "f\n");
+                let (after, files) = read_all(&log);
+                assert!((before + "e\nf\n").ends_with(&after), "{after:?}");
+                assert!(after.ends_with("e\nf\n"));
+                assert!(files <= keep as usize + 1, "no more than asked for");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rotation_that_fails_after_any_step_goes_on_in_the_same_file() {
+        for stop in 0.. {
+            let directory = directory();
+            let log = directory.path().join("f");
+            let mut file = open(&log, 5);
+            write(&mut file, "a\n");
+            file.rotate(Instant::now()).unwrap();
+            write(&mut file, "b\n");
+            let steps = prepare(&file, 5);
+            // The last step ends it: there is nothing left to fail.
+            if stop == steps.len() {
+                break;
+            }
+            steps[..stop]
+                .iter()
+                .for_each(|step| file.apply(*step, true).unwrap());
+            write(&mut file, "c\n");
+            file.rotate(Instant::now()).unwrap();
+            write(&mut file, "d\n");
+            assert_eq!(
+                read_all(&log).0,
+                "a\nb\nc\nd\n",
+                "failed after {:?}",
+                &steps[..stop]
+            );
+            assert_eq!(fs::read_to_string(&log).unwrap(), "d\n");
+        }
+    }
+
+    #[test]
+    fn a_crash_while_compressing_leaves_each_line_once() {
+        let directory = directory();
+        let log = directory.path().join("f");
+        fs::write(directory.path().join("f.2"), "a\n").unwrap();
+        fs::write(directory.path().join("f.2.gz"), "cut short").unwrap();
+        fs::write(directory.path().join(".f.gz.tmp"), "cut sh").unwrap();
+        fs::write(directory.path().join("f.1"), "b\n").unwrap();
+        let mut file = open(&log, 5);
+        assert!(!directory.path().join(".f.gz.tmp").exists());
+        write(&mut file, "c\n");
+        file.rotate(Instant::now()).unwrap();
+        assert_eq!(read_all(&log), ("a\nb\nc\n".to_owned(), 4));
+        assert!(!directory.path().join("f.2.gz").exists());
+    }
+
+    #[test]
+    fn somebody_else_at_the_name_is_not_overwritten() {
+        let directory = directory();
+        let log = directory.path().join("f");
+        let mut file = open(&log, 5);
+        write(&mut file, "a\n");
+        let steps = prepare(&file, 5);
+        assert_eq!(steps, [Step::Retire, Step::Publish]);
+        file.apply(Step::Retire, true).unwrap();
+        fs::write(&log, "theirs\n").unwrap();
+        assert!(file.apply(Step::Publish, true).is_err());
+        write(&mut file, "b\n");
+        file.rotate(Instant::now()).unwrap();
+        assert_eq!(read_all(&log).0, "a\nb\ntheirs\n");
+        let mut queue = Queue::new(4096);
+        file.reopen(&mut queue, Instant::now()).unwrap();
+    }
+}
