@@ -1,6 +1,50 @@
-//! sigtrail records every signal that one process sends another.
+//! sigtrail records every signal that one process sends another, one JSON line
+//! each.
+//!
+//! The way of the data: the BPF probes note a call at its entry and send it at
+//! its exit ([`trace`]); [`run`](mod@run) reads the rings, [`order`] sorts what
+//! came, [`emit`] makes [`record`]s of it with the time of [`clock`] and the
+//! names of [`identity`] and [`names`], and [`sink`] writes the lines. What is
+//! lost on the way is kept in the books of [`status`].
 
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod doctor;
+pub mod emit;
+pub mod event;
 pub mod identity;
 pub mod names;
+pub mod order;
+pub mod pretty;
+pub mod record;
+pub mod run;
 pub mod sink;
+pub mod status;
 pub mod text;
+pub mod trace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::{
+    cli::{Cli, Command},
+    config::Config,
+    identity::Users,
+};
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// Why it could not be done, and what to do about it.
+pub fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Some(Command::Doctor) => Ok(doctor::examine()),
+        None => {
+            let users = Users::system();
+            let config = Config::new(cli.trace, &users)?;
+            run::trace(config, users)
+        }
+    }
+}

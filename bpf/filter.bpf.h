@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Which calls are wanted. Decided before anything is stored. */
+#ifndef SIGTRAIL_FILTER_BPF_H
+#define SIGTRAIL_FILTER_BPF_H
+
+struct filters filters[2];
+/* The bank in force. */
+__u32 filter_bank;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct filter_key);
+	__type(value, __u8);
+} filter_sets SEC(".maps");
+
+static __always_inline const struct filters *current_filters(void)
+{
+	return &filters[filter_bank & 1];
+}
+
+static __always_inline int in_set(struct filter_key *key, enum filter_kind kind)
+{
+	key->kind = kind;
+	return bpf_map_lookup_elem(&filter_sets, key) != 0;
+}
+
+static __always_inline int number_in_set(enum filter_kind kind, __u32 number)
+{
+	struct filter_key key = { .bank = filter_bank & 1 };
+
+	__builtin_memcpy(key.value, &number, sizeof(number));
+	return in_set(&key, kind);
+}
+
+static __always_inline int wants_signal(const struct filters *f, __s32 sig)
+{
+	if (sig >= 1 && sig <= 64)
+		return f->signals >> (sig - 1) & 1;
+	return sig == 0 ? f->signal_zero : f->signal_other;
+}
+
+static __always_inline int wants_sender(const struct filters *f)
+{
+	if (f->sets & (1 << FILTER_SENDER_PID) &&
+	    !number_in_set(FILTER_SENDER_PID, bpf_get_current_pid_tgid() >> 32))
+		return 0;
+	if (f->sets & (1 << FILTER_SENDER_UID) &&
+	    !number_in_set(FILTER_SENDER_UID, bpf_get_current_uid_gid()))
+		return 0;
+	if (f->sets & (1 << FILTER_SENDER_COMM)) {
+		struct filter_key key = { .bank = filter_bank & 1 };
+
+		bpf_get_current_comm(key.value, sizeof(key.value));
+		if (!in_set(&key, FILTER_SENDER_COMM))
+			return 0;
+	}
+	return 1;
+}
+
+static __always_inline int wants_call(const struct filters *f, enum syscall_kind syscall, __s32 target,
+				      __s32 sig)
+{
+	if (!(f->syscalls >> syscall & 1) || !wants_signal(f, sig))
+		return 0;
+	if (!f->sets)
+		return 1;
+	if (f->sets & (1 << FILTER_TARGET_PID) && !number_in_set(FILTER_TARGET_PID, target))
+		return 0;
+	return wants_sender(f);
+}
+
+#endif

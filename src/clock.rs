@@ -1,0 +1,200 @@
+//! The kernel's monotonic time -> UTC, as text.
+
+use std::fmt;
+
+use chrono::DateTime;
+use rustix::time::{ClockId, Timespec, clock_gettime};
+use serde::{Serialize, Serializer};
+
+const NS_PER_SEC: u64 = 1_000_000_000;
+/// A step back that is smaller is the clock being slewed, or the jitter of
+/// reading two clocks, and is hidden from the lines; a larger one is shown.
+const JITTER_NS: u64 = 1_000_000;
+
+fn nanoseconds(time: Timespec) -> u64 {
+    let ns = i128::from(time.tv_sec) * i128::from(NS_PER_SEC) + i128::from(time.tv_nsec);
+    u64::try_from(ns).unwrap_or(0)
+}
+
+/// `CLOCK_MONOTONIC`, in nanoseconds: the clock of the kernel's records.
+pub fn monotonic_ns() -> u64 {
+    nanoseconds(clock_gettime(ClockId::Monotonic))
+}
+
+/// Translates monotonic times, and keeps the text of the current second.
+#[derive(Debug)]
+pub struct Clock {
+    /// UTC minus monotonic.
+    offset_ns: u64,
+    last_ns: u64,
+    second: u64,
+    text: [u8; Timestamp::LEN],
+}
+
+impl Clock {
+    /// A clock with the offset of this moment.
+    pub fn new() -> Self {
+        let mut clock = Self {
+            offset_ns: 0,
+            last_ns: 0,
+            second: u64::MAX,
+            text: [0; Timestamp::LEN],
+        };
+        clock.sync();
+        clock
+    }
+
+    /// Reads the offset again: once a batch, since the wall clock may be set.
+    pub fn sync(&mut self) {
+        // Of three readings the quickest is the truest.
+        let mut best = (u64::MAX, self.offset_ns);
+        for _ in 0..3 {
+            let before = monotonic_ns();
+            let utc = nanoseconds(clock_gettime(ClockId::Realtime));
+            let took = monotonic_ns().saturating_sub(before);
+            if took < best.0 {
+                best = (took, utc.saturating_sub(before + took / 2));
+            }
+        }
+        self.offset_ns = best.1;
+    }
+
+    /// The UTC time of a monotonic one. Times asked for in order come out in
+    /// order, unless the wall clock was set back by more than a millisecond.
+    pub fn timestamp(&mut self, monotonic_ns: u64) -> Timestamp {
+        let utc = monotonic_ns.saturating_add(self.offset_ns);
+        let utc = match self.last_ns.checked_sub(utc) {
+            Some(back) if back < JITTER_NS => self.last_ns,
+            _ => utc,
+        };
+        self.last_ns = utc;
+        self.format(utc)
+    }
+
+    /// As [`Self::timestamp`], for a time that is known to be out of order.
+    pub fn late_timestamp(&mut self, monotonic_ns: u64) -> Timestamp {
+        self.format(monotonic_ns.saturating_add(self.offset_ns))
+    }
+
+    fn format(&mut self, utc_ns: u64) -> Timestamp {
+        let second = utc_ns / NS_PER_SEC;
+        if second != self.second {
+            self.second = second;
+            self.text = whole_second(second);
+        }
+        let mut text = self.text;
+        let mut rest = utc_ns % NS_PER_SEC;
+        for digit in text[20..29].iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        Timestamp { text }
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn whole_second(second: u64) -> [u8; Timestamp::LEN] {
+    // The last second that still has a four-digit year.
+    const LAST: i64 = 253_402_300_799;
+    let second = i64::try_from(second).map_or(LAST, |second| second.min(LAST));
+    let mut text = *b"1970-01-01T00:00:00.000000000Z";
+    if let Some(time) = DateTime::from_timestamp(second, 0) {
+        let formatted = time.format("%Y-%m-%dT%H:%M:%S").to_string();
+        for (to, from) in text.iter_mut().zip(formatted.bytes()) {
+            *to = from;
+        }
+    }
+    text
+}
+
+/// RFC 3339, UTC, always nine digits and `Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp {
+    text: [u8; Self::LEN],
+}
+
+impl Timestamp {
+    /// Bytes in its text.
+    pub const LEN: usize = 30;
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.text).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixed(offset_ns: u64) -> Clock {
+        Clock {
+            offset_ns,
+            ..Clock::new()
+        }
+    }
+
+    #[test]
+    fn nanoseconds_always_have_nine_digits() {
+        let mut clock = fixed(1_787_393_472 * NS_PER_SEC);
+        for (ns, text) in [
+            (123_456_789, "2026-08-22T10:11:12.123456789Z"),
+            (123_456_790, "2026-08-22T10:11:12.123456790Z"),
+            (NS_PER_SEC, "2026-08-22T10:11:13.000000000Z"),
+            (48 * 1000 * NS_PER_SEC + 7, "2026-08-22T23:31:12.000000007Z"),
+        ] {
+            assert_eq!(clock.timestamp(ns).as_str(), text);
+        }
+    }
+
+    #[test]
+    fn a_time_beyond_the_year_9999_still_has_the_form() {
+        let text = fixed(u64::MAX).timestamp(5).to_string();
+        assert_eq!(text.len(), Timestamp::LEN);
+        assert!(text.ends_with('Z'));
+    }
+
+    #[test]
+    fn jitter_of_the_offset_never_turns_the_order() {
+        let mut clock = fixed(1000 * NS_PER_SEC);
+        let first = clock.timestamp(500);
+        clock.offset_ns -= 800;
+        assert_eq!(clock.timestamp(600), first);
+        assert!(clock.timestamp(1400) > first);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_is_shown() {
+        let mut clock = fixed(1000 * NS_PER_SEC);
+        let first = clock.timestamp(500);
+        clock.offset_ns -= 10 * NS_PER_SEC;
+        assert!(clock.timestamp(600) < first);
+    }
+
+    #[test]
+    fn now_is_the_systems_now() {
+        let mut clock = Clock::new();
+        let text = clock.timestamp(monotonic_ns()).to_string();
+        let parsed = DateTime::parse_from_rfc3339(&text).unwrap();
+        let system = nanoseconds(clock_gettime(ClockId::Realtime));
+        let apart = (system as i64) - parsed.timestamp_nanos_opt().unwrap();
+        assert!(apart.abs() < 1_000_000_000, "{apart} ns apart");
+    }
+}

@@ -1,0 +1,108 @@
+//! `sigtrail doctor`: does tracing work here, and if not, what would help?
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{getpid, test_kill_process},
+};
+
+use crate::{
+    event::Syscall,
+    trace::{Filters, Storage, Tracer, preflight},
+};
+
+/// A small ring is enough for one signal, and shows nothing of memory limits.
+const RING_BYTES: usize = 64 << 10;
+const CANARY_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Prints one line for each check on stdout: success only if all are well.
+pub fn examine() -> ExitCode {
+    let mut report = Report { failed: 0 };
+    for need in preflight::NEEDS {
+        report.line(need.name, (need.check)());
+    }
+    if report.failed == 0 {
+        trace_canary(&mut report);
+    }
+    if report.failed == 0 {
+        println!("sigtrail works on this machine.");
+        ExitCode::SUCCESS
+    } else {
+        println!("sigtrail does not work here yet: see the lines that start with FAIL.");
+        ExitCode::FAILURE
+    }
+}
+
+struct Report {
+    failed: usize,
+}
+
+impl Report {
+    fn line(&mut self, name: &str, result: Result<String>) {
+        match result {
+            Ok(found) => println!("ok    {name}: {found}"),
+            Err(error) => {
+                self.failed += 1;
+                println!("FAIL  {name}: {error:#}");
+            }
+        }
+    }
+}
+
+fn trace_canary(report: &mut Report) {
+    let mut storage = Storage::uninit();
+    let filters = Filters {
+        sender_pids: vec![getpid().as_raw_nonzero().get().unsigned_abs()],
+        ..Filters::default()
+    };
+    let mut tracer = match Tracer::load(&mut storage, &filters, RING_BYTES) {
+        Ok(tracer) => tracer,
+        Err(error) => return report.line("load", Err(error)),
+    };
+    report.line("load", Ok("the kernel took all BPF programs".to_owned()));
+    for (program, result) in tracer.attach_each() {
+        report.line("attach", result.map(|()| program));
+    }
+    if report.failed == 0 {
+        report.line("canary", canary(&mut tracer));
+    }
+}
+
+/// Sends itself a signal 0 and waits until the kernel tells of it.
+fn canary(tracer: &mut Tracer<'_>) -> Result<String> {
+    let sent = Instant::now();
+    test_kill_process(getpid()).context("sending signal 0 to itself")?;
+    while sent.elapsed() < CANARY_DEADLINE {
+        let fd = tracer.fd().context("the rings are gone")?;
+        let wait = Timespec {
+            tv_sec: 0,
+            tv_nsec: 1_000_000,
+        };
+        match poll(
+            &mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)],
+            Some(&wait),
+        ) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => bail!("waiting for the rings: {error}"),
+        }
+        let seen = (tracer.drain()?.calls.iter())
+            .any(|call| call.syscall == Syscall::Kill && call.signal == 0 && call.ret == 0);
+        if seen {
+            return Ok(format!(
+                "a signal to itself came back after {:.1} ms",
+                sent.elapsed().as_secs_f64() * 1000.0
+            ));
+        }
+    }
+    bail!(
+        "a signal to itself did not come back within {} s, although all programs are attached; \
+         the counters say {:?}. Please report this with `uname -a`",
+        CANARY_DEADLINE.as_secs(),
+        tracer.counters()
+    )
+}

@@ -1,0 +1,230 @@
+//! Records -> lines -> sink. Numbers the lines, and keeps the books of what
+//! the sink refused.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use crate::{
+    clock::Clock,
+    config::Format,
+    event::Call,
+    identity::Users,
+    pretty::Pretty,
+    record::{Head, Lost, Signal, Status, push_line},
+    sink::{Closed, Refused, Sink, SinkGone},
+    status::{Losses, Reason, Unsaid},
+    trace::preflight,
+};
+
+/// Bytes that a queue must have free before lines flow again after it refused
+/// one: half of it would be fair to a reader that caught up, and is more than
+/// the lost lines need.
+const fn enough_room(queue_bytes: usize) -> usize {
+    queue_bytes / 2
+}
+
+/// Makes lines and hands them to the sink.
+pub struct Emitter {
+    sink: Sink,
+    queue_bytes: usize,
+    clock: Clock,
+    users: Users,
+    format: Format,
+    hostname: String,
+    kernel: String,
+    line: Vec<u8>,
+    seq: u64,
+    events: u64,
+    late: u64,
+    /// Why the sink refused a line; until there is room and the loss was said.
+    choked: Option<Reason>,
+    /// The time of the line before, for lines about the stream itself.
+    last_ns: u64,
+    /// What was lost so far.
+    pub losses: Losses,
+}
+
+impl Emitter {
+    /// An emitter into a sink with a queue of `queue_bytes`.
+    pub fn new(sink: Sink, queue_bytes: usize, format: Format, users: Users) -> Self {
+        let name = rustix::system::uname();
+        Self {
+            sink,
+            queue_bytes,
+            clock: Clock::new(),
+            users,
+            format,
+            hostname: name.nodename().to_string_lossy().into_owned(),
+            kernel: preflight::release(),
+            line: Vec::with_capacity(4096),
+            seq: 0,
+            events: 0,
+            late: 0,
+            choked: None,
+            last_ns: 0,
+            losses: Losses::default(),
+        }
+    }
+
+    /// Where the lines go.
+    pub fn sink(&mut self) -> &mut Sink {
+        &mut self.sink
+    }
+
+    /// Signal lines so far.
+    pub const fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Before each batch: the wall clock may have been set.
+    pub fn sync_clock(&mut self) {
+        self.clock.sync();
+    }
+
+    /// Off the hot path, about once a second.
+    pub fn refresh_names(&mut self) {
+        self.users.refresh();
+    }
+
+    /// Makes a call's line, or enters the call into the books as lost.
+    ///
+    /// # Errors
+    /// None that can occur: see [`push_line`].
+    pub fn signal(&mut self, call: &Call, late: bool) -> Result<()> {
+        if let Some(reason) = self.choked {
+            self.unchoke()?;
+            if self.choked.is_some() {
+                self.losses.add(reason, 1, call.time_ns);
+                return Ok(());
+            }
+        }
+        let timestamp = if late {
+            self.clock.late_timestamp(call.time_ns)
+        } else {
+            self.last_ns = call.time_ns;
+            self.clock.timestamp(call.time_ns)
+        };
+        let head = Head {
+            timestamp,
+            seq: self.seq + 1,
+            hostname: &self.hostname,
+        };
+        let record = Signal::new(head, call, late, &self.users);
+        self.line.clear();
+        match self.format {
+            Format::Json => push_line(&mut self.line, &record)?,
+            Format::Pretty { colour } => Pretty { colour }.signal(&mut self.line, &record)?,
+        }
+        match self.push() {
+            Ok(()) => {
+                self.events += 1;
+                self.late += u64::from(late);
+            }
+            Err(reason) => {
+                self.choked = Some(reason);
+                self.losses.add(reason, 1, call.time_ns);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the stream of all losses that it does not know of yet, as found
+    /// at `now_ns`.
+    ///
+    /// # Errors
+    /// None that can occur: see [`push_line`].
+    pub fn say_losses(&mut self, now_ns: u64) -> Result<()> {
+        self.last_ns = self.last_ns.max(now_ns);
+        for unsaid in self.losses.unsaid() {
+            if !self.lost(unsaid)? {
+                break;
+            }
+            self.losses.mark_said(unsaid);
+        }
+        Ok(())
+    }
+
+    fn unchoke(&mut self) -> Result<()> {
+        if self.sink.room() >= enough_room(self.queue_bytes) {
+            self.choked = None;
+            self.say_losses(self.last_ns)?;
+        }
+        Ok(())
+    }
+
+    fn lost(&mut self, unsaid: Unsaid) -> Result<bool> {
+        let head = Head {
+            timestamp: self.clock.timestamp(self.last_ns),
+            seq: self.seq + 1,
+            hostname: &self.hostname,
+        };
+        let since = self.clock.late_timestamp(unsaid.since_ns);
+        let record = Lost::new(head, unsaid, since);
+        self.line.clear();
+        match self.format {
+            Format::Json => push_line(&mut self.line, &record)?,
+            Format::Pretty { colour } => Pretty { colour }.lost(&mut self.line, &record)?,
+        }
+        Ok(self.push().is_ok())
+    }
+
+    /// Says where the run stands, at `now_ns`. A status that the sink refuses
+    /// is not missed: the next one has the same totals and newer ones.
+    ///
+    /// # Errors
+    /// None that can occur: see [`push_line`].
+    pub fn status(&mut self, state: &'static str, now_ns: u64) -> Result<()> {
+        self.last_ns = self.last_ns.max(now_ns);
+        let lost_by_reason: BTreeMap<_, _> = (Reason::ALL.into_iter())
+            .map(|reason| (reason.name(), self.losses.total_of(reason)))
+            .filter(|&(_, count)| count > 0)
+            .collect();
+        let record = Status {
+            timestamp: self.clock.timestamp(self.last_ns),
+            r#type: "status",
+            seq: self.seq + 1,
+            hostname: &self.hostname,
+            state,
+            version: env!("CARGO_PKG_VERSION"),
+            kernel: &self.kernel,
+            events: self.events,
+            lost: self.losses.total(),
+            lost_by_reason,
+            late: self.late,
+        };
+        self.line.clear();
+        match self.format {
+            Format::Json => push_line(&mut self.line, &record)?,
+            Format::Pretty { colour } => Pretty { colour }.status(&mut self.line, &record)?,
+        }
+        // Refused: nothing is lost with it.
+        let _ = self.push();
+        Ok(())
+    }
+
+    fn push(&mut self) -> Result<(), Reason> {
+        match self.sink.push(&self.line) {
+            Ok(()) => {
+                self.seq += 1;
+                Ok(())
+            }
+            Err(Refused::Full) => Err(Reason::SinkFull),
+            Err(Refused::Failing(_)) => Err(Reason::SinkError),
+            Err(Refused::Malformed) => Err(Reason::Malformed),
+        }
+    }
+
+    /// Writes what the output takes now.
+    ///
+    /// # Errors
+    /// When nothing can be written to it any more.
+    pub fn pump(&mut self) -> Result<(), SinkGone> {
+        self.sink.pump(std::time::Instant::now())
+    }
+
+    /// Writes the rest, until `deadline`.
+    pub fn close(self, deadline: std::time::Instant) -> Closed {
+        self.sink.close(deadline)
+    }
+}

@@ -1,0 +1,297 @@
+//! The loop: poll -> drain -> order -> emit -> write; and how it ends.
+
+use std::{
+    io,
+    os::unix::net::UnixStream,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM, SIGXFSZ},
+    flag,
+    low_level::pipe,
+};
+
+use crate::{
+    clock::monotonic_ns,
+    config::Config,
+    emit::Emitter,
+    identity::Users,
+    order::{Orderer, SLACK_NS},
+    sink::{FileConfig, Output, Sink, SinkConfig},
+    status::Reason,
+    trace::{Counters, Storage, Tracer},
+};
+
+/// Losses of one cause are said at most this often while they go on.
+const LOSS_INTERVAL: Duration = Duration::from_secs(1);
+/// How often what changes rarely is looked at: skipped probes, CPUs, names.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a slow output may delay the end.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Traces until it is told to stop, or the output's reader is gone.
+///
+/// # Errors
+/// Why tracing could not start, or could not go on.
+pub fn trace(config: Config, users: Users) -> Result<ExitCode> {
+    let wake = Wake::register()?;
+    let output = match &config.output {
+        None => Output::Stdout,
+        Some(path) => Output::File(FileConfig::append(path)),
+    };
+    let sink_config = SinkConfig::new(output);
+    let queue_bytes = sink_config.queue_bytes;
+    let sink = Sink::open(sink_config)?;
+    let emitter = Emitter::new(sink, queue_bytes, config.format, users);
+
+    let mut storage = Storage::uninit();
+    let mut tracer = Tracer::load(&mut storage, &config.filters, config.ring_bytes)?;
+    tracer.attach()?;
+    Run::new(tracer, emitter, &config).run(&wake)
+}
+
+/// Tells the loop of signals: a pipe ends its poll, a flag says why.
+struct Wake {
+    stop: Arc<AtomicBool>,
+    pipe: UnixStream,
+}
+
+impl Wake {
+    fn register() -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (pipe, write) = UnixStream::pair().context("making the signal pipe")?;
+        for signal in [SIGINT, SIGTERM] {
+            // The second one does not wait for anything.
+            flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))
+                .and_then(|_| flag::register(signal, Arc::clone(&stop)))
+                .and_then(|_| pipe::register(signal, write.try_clone()?))
+                .with_context(|| format!("handling signal {signal}"))?;
+        }
+        // A file-size limit is an error of write(2), not a death.
+        flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).context("handling SIGXFSZ")?;
+        Ok(Self { stop, pipe })
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// Why a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// A signal, `--count` or `--duration`.
+    Asked,
+    /// The reader of stdout went away.
+    OutputGone,
+}
+
+struct Run<'obj, 'config> {
+    tracer: Tracer<'obj>,
+    orderer: Orderer,
+    emitter: Emitter,
+    config: &'config Config,
+    malformed: u64,
+    /// When the rings were last read, by the kernel's clock.
+    mark_ns: u64,
+    deadline: Option<Instant>,
+    next_status: Option<Instant>,
+    next_upkeep: Instant,
+    losses_said: Option<Instant>,
+}
+
+impl<'obj, 'config> Run<'obj, 'config> {
+    fn new(tracer: Tracer<'obj>, emitter: Emitter, config: &'config Config) -> Self {
+        let now = Instant::now();
+        Self {
+            tracer,
+            orderer: Orderer::new(),
+            emitter,
+            config,
+            malformed: 0,
+            mark_ns: monotonic_ns(),
+            deadline: config.duration.and_then(|time| now.checked_add(time)),
+            next_status: config.status_interval.map(|time| now + time),
+            next_upkeep: now + UPKEEP_INTERVAL,
+            losses_said: None,
+        }
+    }
+
+    fn run(mut self, wake: &Wake) -> Result<ExitCode> {
+        self.emitter.status("started", self.mark_ns)?;
+        let stop = loop {
+            if self.emitter.pump().is_err() {
+                break Stop::OutputGone;
+            }
+            if self.is_over(wake) {
+                break Stop::Asked;
+            }
+            if self.wait(wake)? {
+                break Stop::OutputGone;
+            }
+            self.turn(SLACK_NS)?;
+        };
+        self.end(stop)
+    }
+
+    fn is_over(&self, wake: &Wake) -> bool {
+        wake.stopped()
+            || self.is_complete()
+            || self.deadline.is_some_and(|time| time <= Instant::now())
+    }
+
+    /// Has `--count` been reached?
+    fn is_complete(&self) -> bool {
+        (self.config.count).is_some_and(|count| self.emitter.events() >= count)
+    }
+
+    /// Sleeps until there is something to do. True: the output hung up.
+    fn wait(&mut self, wake: &Wake) -> Result<bool> {
+        let now = Instant::now();
+        let mut timeout = self.config.poll_interval;
+        if self.orderer.held() > 0 {
+            timeout = timeout.min(Duration::from_nanos(SLACK_NS));
+        }
+        let sink = self.emitter.sink();
+        for due in [
+            sink.next_wake(now),
+            self.deadline
+                .map(|time| time.saturating_duration_since(now)),
+        ] {
+            timeout = timeout.min(due.unwrap_or(timeout));
+        }
+        // Rounded up: the timers behind are exact, and a turn too early is one
+        // for nothing.
+        let timeout = Timespec {
+            tv_sec: timeout.as_secs() as i64,
+            tv_nsec: i64::from(timeout.subsec_nanos()),
+        };
+        let mut fds = vec![PollFd::new(&wake.pipe, PollFlags::IN)];
+        if let Some(rings) = self.tracer.fd() {
+            fds.push(PollFd::from_borrowed_fd(rings, PollFlags::IN));
+        }
+        let sink_at = fds.len();
+        if let Some(output) = sink.writable_fd() {
+            fds.push(PollFd::from_borrowed_fd(output, PollFlags::OUT));
+        }
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => bail!("waiting for records: {}", io::Error::from(error)),
+        }
+        Ok(fds
+            .get(sink_at)
+            .is_some_and(|output| output.revents().contains(PollFlags::ERR)))
+    }
+
+    /// Reads the rings and makes lines of what is older than the slack.
+    fn turn(&mut self, slack_ns: u64) -> Result<()> {
+        let before_ns = self.mark_ns;
+        self.mark_ns = monotonic_ns();
+        let batch = self.tracer.drain()?;
+        for call in &batch.calls {
+            self.orderer.push(*call);
+        }
+        self.malformed += batch.malformed;
+        // After the rings: what is missing in them is counted by now.
+        let counters = self.tracer.counters();
+        self.enter_losses(counters, before_ns);
+        self.emitter.sync_clock();
+
+        let horizon_ns = self.mark_ns.saturating_sub(slack_ns);
+        self.release(horizon_ns)?;
+        let now = Instant::now();
+        if self
+            .losses_said
+            .is_none_or(|time| now.duration_since(time) >= LOSS_INTERVAL)
+            && self.emitter.losses.unsaid().next().is_some()
+        {
+            self.losses_said = Some(now);
+            self.emitter.say_losses(horizon_ns)?;
+        }
+        if self.next_status.is_some_and(|time| time <= now) {
+            self.next_status = self.config.status_interval.map(|time| now + time);
+            self.emitter.status("running", horizon_ns)?;
+        }
+        if self.next_upkeep <= now {
+            self.next_upkeep = now + UPKEEP_INTERVAL;
+            self.tracer.read_skips();
+            self.emitter.refresh_names();
+            // Failing is not the end: the next turn tries again, and what is
+            // sent meanwhile is counted as lost.
+            if let Err(error) = self.tracer.follow_cpus() {
+                eprintln!("sigtrail: {error:#}; trying again");
+            }
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, horizon_ns: u64) -> Result<()> {
+        let mut result = Ok(());
+        let (emitter, count) = (&mut self.emitter, self.config.count);
+        self.orderer.release(horizon_ns, |call, late| {
+            let complete = count.is_some_and(|count| emitter.events() >= count);
+            if result.is_ok() && !complete {
+                result = emitter.signal(call, late);
+            }
+        });
+        result
+    }
+
+    fn enter_losses(&mut self, counters: Counters, since_ns: u64) {
+        let losses = &mut self.emitter.losses;
+        for (reason, total) in [
+            (Reason::RingFull, counters.ring_full),
+            (Reason::RingAbsent, counters.ring_absent),
+            (Reason::RingError, counters.ring_error),
+            (Reason::EntryMissing, counters.entry_missing),
+            (Reason::ProbeSkipped, counters.probe_skipped),
+            (Reason::Malformed, self.malformed),
+        ] {
+            losses.raise_to(reason, total, since_ns);
+        }
+        // A gap in a CPU's sequence that no counter explains.
+        let explained = counters.refused() + self.malformed;
+        let unexplained = self.orderer.gaps().saturating_sub(explained);
+        losses.raise_to(Reason::Unexplained, unexplained, since_ns);
+    }
+
+    fn end(mut self, stop: Stop) -> Result<ExitCode> {
+        self.tracer.detach();
+        if stop == Stop::OutputGone {
+            return Ok(ExitCode::SUCCESS);
+        }
+        self.tracer.read_skips();
+        self.turn(0)?;
+        self.release(u64::MAX)?;
+        self.account_for_all();
+        let now_ns = monotonic_ns();
+        self.emitter.say_losses(now_ns)?;
+        self.emitter.status("stopped", now_ns)?;
+        let closed = self.emitter.close(Instant::now() + CLOSE_TIMEOUT);
+        if closed.unwritten_lines > 0 && closed.gone.is_none() {
+            bail!(
+                "{} lines could not be written: {}",
+                closed.unwritten_lines,
+                (closed.stats.last_error.as_deref()).unwrap_or("the output takes none")
+            );
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Nothing is sent any more and the rings are empty: each record that was
+    /// tried has come, or was refused and counted.
+    fn account_for_all(&mut self) {
+        let counters = self.tracer.counters();
+        let explained = self.orderer.received() + counters.refused() + self.malformed;
+        let unexplained = counters.tried.saturating_sub(explained);
+        (self.emitter.losses).raise_to(Reason::Unexplained, unexplained, self.mark_ns);
+    }
+}

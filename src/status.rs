@@ -1,0 +1,176 @@
+//! What did not become a line, cause by cause, and what was said of it.
+
+/// Why a call has no line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Its CPU's ring was full.
+    RingFull,
+    /// Its CPU had no ring.
+    RingAbsent,
+    /// Its CPU's ring refused it for another reason.
+    RingError,
+    /// Its entry was not seen and its arguments could not be recovered.
+    EntryMissing,
+    /// The kernel skipped an exit probe.
+    ProbeSkipped,
+    /// Its record could not be decoded.
+    Malformed,
+    /// A gap in a CPU's sequence numbers that no counter explains.
+    Unexplained,
+    /// The output took lines too slowly and the queue was full.
+    SinkFull,
+    /// Writing failed and the queue was full.
+    SinkError,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::RingFull,
+        Self::RingAbsent,
+        Self::RingError,
+        Self::EntryMissing,
+        Self::ProbeSkipped,
+        Self::Malformed,
+        Self::Unexplained,
+        Self::SinkFull,
+        Self::SinkError,
+    ];
+
+    /// The name in the records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RingFull => "ring_full",
+            Self::RingAbsent => "ring_absent",
+            Self::RingError => "ring_error",
+            Self::EntryMissing => "entry_missing",
+            Self::ProbeSkipped => "probe_skipped",
+            Self::Malformed => "malformed",
+            Self::Unexplained => "unexplained",
+            Self::SinkFull => "sink_full",
+            Self::SinkError => "sink_error",
+        }
+    }
+}
+
+/// Losses of one reason.
+#[derive(Debug, Default, Clone, Copy)]
+struct Account {
+    total: u64,
+    said: u64,
+    since_ns: u64,
+}
+
+/// A loss that the stream does not tell of yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unsaid {
+    /// Why.
+    pub reason: Reason,
+    /// Calls.
+    pub count: u64,
+    /// None was lost between the last that was said and this monotonic time.
+    pub since_ns: u64,
+}
+
+/// The books: every loss is entered, and said in the stream once.
+#[derive(Debug, Default)]
+pub struct Losses {
+    accounts: [Account; Reason::ALL.len()],
+}
+
+impl Losses {
+    /// Enters `count` more calls, lost at some time after `since_ns`.
+    pub fn add(&mut self, reason: Reason, count: u64, since_ns: u64) {
+        if count == 0 {
+            return;
+        }
+        if let Some(account) = self.accounts.get_mut(reason as usize) {
+            if account.said == account.total {
+                account.since_ns = since_ns;
+            }
+            account.total += count;
+        }
+    }
+
+    /// Enters what a counter shows beyond what it showed before.
+    pub fn raise_to(&mut self, reason: Reason, total: u64, since_ns: u64) {
+        let known = self.total_of(reason);
+        self.add(reason, total.saturating_sub(known), since_ns);
+    }
+
+    /// Calls lost for a reason.
+    pub fn total_of(&self, reason: Reason) -> u64 {
+        self.accounts
+            .get(reason as usize)
+            .map_or(0, |account| account.total)
+    }
+
+    /// Calls lost.
+    pub fn total(&self) -> u64 {
+        self.accounts.iter().map(|account| account.total).sum()
+    }
+
+    /// The losses that the stream does not tell of yet.
+    pub fn unsaid(&self) -> impl Iterator<Item = Unsaid> + use<> {
+        let accounts = self.accounts;
+        Reason::ALL
+            .into_iter()
+            .zip(accounts)
+            .filter(|(_, account)| account.total > account.said)
+            .map(|(reason, account)| Unsaid {
+                reason,
+                count: account.total - account.said,
+                since_ns: account.since_ns,
+            })
+    }
+
+    /// Notes that the stream tells of it now.
+    pub fn mark_said(&mut self, unsaid: Unsaid) {
+        if let Some(account) = self.accounts.get_mut(unsaid.reason as usize) {
+            account.said += unsaid.count;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_index_their_accounts() {
+        for (place, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, place);
+        }
+    }
+
+    #[test]
+    fn a_loss_is_said_once_with_the_time_of_its_first() {
+        let mut losses = Losses::default();
+        losses.add(Reason::SinkFull, 2, 100);
+        losses.add(Reason::SinkFull, 3, 200);
+        let unsaid: Vec<_> = losses.unsaid().collect();
+        assert_eq!(
+            unsaid,
+            [Unsaid {
+                reason: Reason::SinkFull,
+                count: 5,
+                since_ns: 100
+            }]
+        );
+        losses.mark_said(unsaid[0]);
+        assert_eq!(losses.unsaid().count(), 0);
+        losses.add(Reason::SinkFull, 1, 300);
+        assert_eq!(losses.unsaid().next().unwrap().since_ns, 300);
+        assert_eq!(losses.total(), 6);
+    }
+
+    #[test]
+    fn a_counter_enters_only_what_is_new() {
+        let mut losses = Losses::default();
+        losses.raise_to(Reason::RingFull, 7, 1);
+        losses.raise_to(Reason::RingFull, 7, 2);
+        losses.raise_to(Reason::RingFull, 9, 3);
+        assert_eq!(losses.total_of(Reason::RingFull), 9);
+        assert_eq!(losses.unsaid().next().unwrap().count, 9);
+    }
+}

@@ -1,0 +1,348 @@
+//! The only code that sees libbpf: open, configure, load, attach, drain.
+
+mod filters;
+pub mod preflight;
+mod raw;
+mod ring;
+mod wire;
+
+/// Generated from `bpf/sigtrail.bpf.c`.
+#[allow(missing_docs, clippy::all, clippy::pedantic, clippy::restriction)]
+#[allow(unused_qualifications, unsafe_op_in_unsafe_fn)]
+mod skel {
+    include!(concat!(env!("OUT_DIR"), "/sigtrail.skel.rs"));
+}
+
+use std::{
+    collections::VecDeque,
+    ffi::OsStr,
+    fs,
+    mem::MaybeUninit,
+    ops::{Add, Sub},
+    os::fd::{AsFd, BorrowedFd},
+    sync::Mutex,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use libbpf_rs::{
+    Link, OpenObject, PrintLevel,
+    skel::{OpenSkel, Skel, SkelBuilder},
+};
+
+pub use self::{
+    filters::{COMM_MAX, Filters},
+    ring::Batch,
+    wire::{Malformed, decode},
+};
+use self::{
+    raw::{read_shared, recursion_misses, write_shared},
+    ring::Ring,
+    skel::{SigtrailSkel, SigtrailSkelBuilder, types},
+};
+
+/// The tracer's memory; the caller owns it so that the tracer can borrow it.
+pub type Storage = MaybeUninit<OpenObject>;
+
+/// What did not arrive, cause by cause, and how much was tried, since load.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Counters {
+    /// Records that the exit probes tried to send.
+    pub tried: u64,
+    /// Calls lost: their CPU's ring was full.
+    pub ring_full: u64,
+    /// Calls lost: their CPU had no ring, as after it was taken on line.
+    pub ring_absent: u64,
+    /// Calls lost: the ring refused them for another reason.
+    pub ring_error: u64,
+    /// Calls lost: the entry was not seen and the kernel is too old (before
+    /// 5.15) to tell the arguments at the exit.
+    pub entry_missing: u64,
+    /// Calls lost: the kernel skipped an exit probe.
+    pub probe_skipped: u64,
+    /// Entries that found no slot. Their exits still report the calls.
+    pub inflight_full: u64,
+}
+
+impl Counters {
+    /// Calls lost, with the cause's name in the records.
+    pub fn losses(&self) -> [(&'static str, u64); 5] {
+        [
+            ("ring_full", self.ring_full),
+            ("ring_absent", self.ring_absent),
+            ("ring_error", self.ring_error),
+            ("entry_missing", self.entry_missing),
+            ("probe_skipped", self.probe_skipped),
+        ]
+    }
+
+    /// Records that the rings refused.
+    pub fn refused(&self) -> u64 {
+        self.ring_full + self.ring_absent + self.ring_error
+    }
+
+    fn each(self, other: Self, f: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            tried: f(self.tried, other.tried),
+            ring_full: f(self.ring_full, other.ring_full),
+            ring_absent: f(self.ring_absent, other.ring_absent),
+            ring_error: f(self.ring_error, other.ring_error),
+            entry_missing: f(self.entry_missing, other.entry_missing),
+            probe_skipped: f(self.probe_skipped, other.probe_skipped),
+            inflight_full: f(self.inflight_full, other.inflight_full),
+        }
+    }
+}
+
+impl Add for Counters {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        self.each(other, u64::saturating_add)
+    }
+}
+
+impl Sub for Counters {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        self.each(other, u64::saturating_sub)
+    }
+}
+
+/// A loaded and attached set of probes with its rings.
+pub struct Tracer<'obj> {
+    // Dropped in this order: no program outlives the rings that it writes to.
+    links: Vec<(String, Link)>,
+    ring: Option<Ring>,
+    skel: SigtrailSkel<'obj>,
+    cpus: usize,
+    ring_bytes: usize,
+    online: String,
+    probe_skipped: u64,
+}
+
+impl<'obj> Tracer<'obj> {
+    /// Loads the programs and makes the rings; nothing is traced yet.
+    ///
+    /// # Errors
+    /// What is missing, and how to get it.
+    pub fn load(storage: &'obj mut Storage, filters: &Filters, ring_bytes: usize) -> Result<Self> {
+        capture_warnings();
+        preflight::check()?;
+        let cpus = libbpf_rs::num_possible_cpus().map_err(explain)?;
+        let open = SigtrailSkelBuilder::default()
+            .open(storage)
+            .map_err(explain)
+            .context("opening the BPF object")?;
+        let skel = open
+            .load()
+            .map_err(explain)
+            .context("loading the BPF programs into the kernel")?;
+        let room = (skel.maps.bss_data.as_ref()).map_or(0, |bss| bss.counters.len());
+        if cpus > room {
+            bail!("this machine can have {cpus} CPUs and sigtrail has room for {room}");
+        }
+        let mut tracer = Self {
+            cpus,
+            links: Vec::new(),
+            ring: None,
+            skel,
+            ring_bytes,
+            online: String::new(),
+            probe_skipped: 0,
+        };
+        tracer.set_filters(filters)?;
+        tracer.make_ring()?;
+        Ok(tracer)
+    }
+
+    /// Attaches every program, exits first: an entry without its exit would
+    /// look like a call that never ended. Then switches tracing on.
+    ///
+    /// # Errors
+    /// Names the program that the kernel refused to attach.
+    pub fn attach(&mut self) -> Result<()> {
+        for (name, result) in self.attach_each() {
+            result.with_context(|| format!("attaching the BPF program {name}"))?;
+        }
+        Ok(())
+    }
+
+    /// As [`Self::attach`], with each program's result.
+    pub fn attach_each(&mut self) -> Vec<(String, Result<()>)> {
+        let mut results = Vec::new();
+        for suffix in ["_exit", "_enter"] {
+            for program in self.skel.object_mut().progs_mut() {
+                let name = program.name().to_string_lossy().into_owned();
+                if name.ends_with(suffix) {
+                    let link = program.attach().map_err(explain);
+                    results.push((name.clone(), link.map(|link| self.links.push((name, link)))));
+                }
+            }
+        }
+        self.set_state(types::trace_state::TRACE_ON);
+        results
+    }
+
+    /// The programs that are attached.
+    pub fn attached(&self) -> impl Iterator<Item = &str> {
+        self.links.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Ends tracing. A call that was entered still completes: the state keeps
+    /// new ones out at once, while detaching takes its time.
+    pub fn detach(&mut self) {
+        self.set_state(types::trace_state::TRACE_DRAIN);
+        // The kernel waits some 70 ms for each program's last run: together,
+        // not one after the other.
+        std::thread::scope(|scope| {
+            for (_, link) in self.links.drain(..) {
+                // Where no thread can be had, this drops the link itself.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(link));
+            }
+        });
+    }
+
+    /// Puts other filters in force, in one store: no call sees half of them.
+    ///
+    /// # Errors
+    /// When a set has more members than the kernel's map takes.
+    pub fn set_filters(&mut self, filters: &Filters) -> Result<()> {
+        let bss = (self.skel.maps.bss_data.as_mut()).context("the BPF object has no .bss")?;
+        let bank = (read_shared(&bss.filter_bank) + 1) & 1;
+        filters::replace_sets(&self.skel.maps.filter_sets, bank, filters)?;
+        if let Some(place) = bss.filters.get_mut(bank as usize) {
+            write_shared(place, filters.to_wire());
+        }
+        write_shared(&mut bss.filter_bank, bank);
+        Ok(())
+    }
+
+    /// Becomes readable when a ring is a quarter full.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.ring.as_ref().map(Ring::fd)
+    }
+
+    /// Reads all rings.
+    ///
+    /// # Errors
+    /// When libbpf cannot read them.
+    pub fn drain(&mut self) -> Result<&mut Batch> {
+        (self.ring.as_mut())
+            .context("the rings could not be made again")?
+            .drain()
+    }
+
+    /// Makes the rings again if the set of CPUs online has changed: a ring
+    /// does not survive its CPU's going off line, and a CPU that comes on line
+    /// has none. To be called after a drain, now and then.
+    ///
+    /// # Errors
+    /// When the new rings are refused; the next call tries again.
+    pub fn follow_cpus(&mut self) -> Result<bool> {
+        if self.ring.is_some() && online_cpus()? == self.online {
+            return Ok(false);
+        }
+        self.make_ring()?;
+        Ok(true)
+    }
+
+    fn make_ring(&mut self) -> Result<()> {
+        // Freeing the old rings empties the map, so it has to come first. What
+        // is sent in between is counted as `ring_absent`.
+        self.ring = None;
+        self.online = online_cpus()?;
+        self.ring =
+            Some(Ring::new(self.skel.maps.events.as_fd(), self.ring_bytes).map_err(explain_rings)?);
+        Ok(())
+    }
+
+    /// Adds up what the CPUs counted. `probe_skipped` is as of the last
+    /// [`Self::read_skips`].
+    pub fn counters(&self) -> Counters {
+        let mut sum = Counters {
+            probe_skipped: self.probe_skipped,
+            ..Counters::default()
+        };
+        let bss = self.skel.maps.bss_data.iter();
+        for cpu in bss.flat_map(|bss| bss.counters.iter().take(self.cpus)) {
+            let cpu = read_shared(cpu);
+            sum.tried += cpu.cpu_seq;
+            sum.ring_full += cpu.ring_full;
+            sum.ring_absent += cpu.ring_absent;
+            sum.ring_error += cpu.ring_error;
+            sum.entry_missing += cpu.entry_missing;
+            sum.inflight_full += cpu.inflight_full;
+        }
+        sum
+    }
+
+    /// Asks the kernel how often it skipped an exit probe. One system call a
+    /// program, so about once a second is enough. A skipped entry loses
+    /// nothing: its exit tells the call.
+    pub fn read_skips(&mut self) {
+        self.probe_skipped = (self.skel.object().progs())
+            .filter(|program| ends_with(program.name(), "_exit"))
+            .filter_map(|program| recursion_misses(program.as_fd()).ok())
+            .sum();
+    }
+
+    fn set_state(&mut self, state: types::trace_state) {
+        if let Some(bss) = self.skel.maps.bss_data.as_mut() {
+            write_shared(&mut bss.trace_state, state);
+        }
+    }
+}
+
+fn ends_with(name: &OsStr, suffix: &str) -> bool {
+    name.to_string_lossy().ends_with(suffix)
+}
+
+fn online_cpus() -> Result<String> {
+    const ONLINE: &str = "/sys/devices/system/cpu/online";
+    fs::read_to_string(ONLINE).with_context(|| format!("reading {ONLINE}"))
+}
+
+/// libbpf's own words on what went wrong, kept for the error message: it hands
+/// them to a plain function, so they need a static.
+static WARNINGS: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
+const WARNINGS_KEPT: usize = 8;
+
+fn capture_warnings() {
+    libbpf_rs::set_print(Some((PrintLevel::Warn, |_, text| {
+        if let Ok(mut warnings) = WARNINGS.lock() {
+            if warnings.len() == WARNINGS_KEPT {
+                warnings.pop_front();
+            }
+            warnings.push_back(text.trim().to_owned());
+        }
+    })));
+}
+
+fn explain(error: libbpf_rs::Error) -> anyhow::Error {
+    let warnings = WARNINGS
+        .lock()
+        .map(|mut warnings| Vec::from(std::mem::take(&mut *warnings)))
+        .unwrap_or_default();
+    let error = anyhow!("{error:#}");
+    if warnings.is_empty() {
+        error
+    } else {
+        error.context(warnings.join("; "))
+    }
+}
+
+fn explain_rings(error: anyhow::Error) -> anyhow::Error {
+    let code = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::raw_os_error);
+    let hint = match code.map(rustix::io::Errno::from_raw_os_error) {
+        Some(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => {
+            "perf_event_open was refused: where kernel.perf_event_paranoid is above 2 (Debian's \
+             default) CAP_SYS_ADMIN is needed; run sigtrail as root"
+        }
+        Some(rustix::io::Errno::NOMEM) => "choose a smaller --ring-size",
+        _ => return error,
+    };
+    error.context(hint)
+}
