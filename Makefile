@@ -1,0 +1,45 @@
+# Each target has one line of help: `make help` shows them.
+.DEFAULT_GOAL := help
+.PHONY: run test check bench fmt clean help needs release
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+
+# Under sudo, cargo is where the calling user has it.
+HOMES := $(HOME) $(shell getent passwd "$(SUDO_USER)" | cut -d: -f6)
+export PATH := $(PATH):$(subst $(eval ) ,:,$(addsuffix /.cargo/bin,$(HOMES)))
+ifneq ($(SUDO_USER),)
+export RUSTUP_HOME ?= $(firstword $(wildcard $(addsuffix /.rustup,$(HOMES))))
+export CARGO_HOME ?= $(firstword $(wildcard $(addsuffix /.cargo,$(HOMES))))
+endif
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+BIN := target/release/sigtrail
+
+run: release ## build and trace: JSON lines on stdout (ARGS="--pretty" adds options)
+	@$(SUDO) $(BIN) $(ARGS)
+
+test: needs ## build and run all tests (as root, or through sudo)
+	@SUDO="$(SUDO)" tests/run $(ARGS)
+
+check: needs ## formatting, lints and documentation, all without a warning
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+
+bench: release ## what tracing costs, beside untraced, sigsnoop and bpftrace
+	@SUDO="$(SUDO)" tests/bench/run $(ARGS)
+
+fmt: ## format the sources
+	cargo fmt
+
+clean: ## remove what was built
+	cargo clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+# Nothing but lines goes to stdout: `make run | jq .` works.
+release: needs
+	@cargo build --release --locked --quiet >&2
+
+needs:
+	@packaging/build-needs >&2
