@@ -6,7 +6,7 @@
 use std::ffi::CString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Read, Seek, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -401,6 +401,21 @@ fn a_second_writer_is_refused_before_and_after_rotation() {
         assert!(refusal(append(&log)).contains("already being written"));
         close(sink);
     }
+    for unlocked in ["f", ".f.lock"] {
+        // The moment between two renames, when the log has no name; and a lock cleaned up by
+        // others: one lock is enough.
+        let mut sink = open(rotating(&log, by_size(100, 3)));
+        for number in 0..2 {
+            push(&mut sink, &line(number));
+            pump_until_empty(&mut sink);
+        }
+        fs::remove_file(directory.path().join(unlocked)).unwrap();
+        for second in kinds {
+            let message = refusal(second(&log));
+            assert!(message.contains("already being written"), "{message}");
+        }
+        close(sink);
+    }
     // One that is gone leaves nothing that bars the next, and another log is another matter.
     let _both = (
         open(rotating(&log, by_size(100, 3))),
@@ -771,7 +786,7 @@ fn reopening_the_same_full_file_continues_its_line() {
         read(&log) == lines(0..200),
         "lost, doubled, torn or out of order"
     );
-    assert_eq!(stats.lines_written, 200);
+    assert_eq!((stats.lines_written, stats.torn_tails_repaired), (200, 0));
 }
 
 #[test]
@@ -947,6 +962,21 @@ fn a_stopped_pipe_reader_blocks_nothing_and_gets_everything_later() {
 }
 
 #[test]
+fn another_users_pipe_is_polled_before_each_write() {
+    // It can't be opened again, so it stays blocking: no write may be more than surely fits.
+    let (reader, writer) = std::io::pipe().unwrap();
+    let other_user = std::thread::spawn(|| {
+        let nobody = rustix::fs::Uid::from_raw(65534);
+        // Of this thread alone.
+        rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
+        let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
+        assert!(OpenOptions::new().write(true).open(path).is_err());
+        survives_a_stopped_reader(Output::Descriptor(writer.into()), reader);
+    });
+    other_user.join().unwrap();
+}
+
+#[test]
 fn a_stopped_socket_reader_blocks_nothing_and_gets_everything_later() {
     let (reader, writer) = UnixStream::pair().unwrap();
     survives_a_stopped_reader(Output::Descriptor(writer.into()), reader);
@@ -997,6 +1027,16 @@ fn a_reader_that_goes_away_ends_the_sink() {
         assert_eq!(
             (closed.gone, closed.unwritten_lines),
             (Some(SinkGone::Closed), 1)
+        );
+    }
+    for (reader, writer) in [pipe(), socket()] {
+        drop(reader);
+        let mut sink = open(Output::Descriptor(writer));
+        push(&mut sink, "one\n");
+        assert_eq!(
+            sink.pump(Instant::now()),
+            Err(SinkGone::Closed),
+            "gone before we came"
         );
     }
     for (reader, writer) in [pipe(), socket()] {
@@ -1108,6 +1148,44 @@ fn a_terminal_is_written_through_its_own_description() {
         Err(SinkGone::Closed),
         "the terminal hung up"
     );
+}
+
+#[test]
+fn another_users_terminal_is_refused_because_it_could_block() {
+    let master = rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR).unwrap();
+    rustix::pty::unlockpt(&master).unwrap();
+    let name = rustix::pty::ptsname(&master, Vec::new()).unwrap();
+    let open = |name: &str| {
+        OpenOptions::new()
+            .write(true)
+            .custom_flags(0o400)
+            .open(name)
+            .unwrap()
+    };
+    let terminal = open(name.to_str().unwrap());
+    let other_user = std::thread::spawn(|| {
+        let nobody = rustix::fs::Uid::from_raw(65534);
+        rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
+        refusal(Output::Descriptor(terminal.into()))
+    });
+    let message = other_user.join().unwrap();
+    assert!(
+        message.contains("through cat") && message.contains("denied"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_datagram_socket_gets_a_message_a_line() {
+    let (reader, writer) = std::os::unix::net::UnixDatagram::pair().unwrap();
+    let mut sink = open(Output::Descriptor(writer.into()));
+    (0..5).for_each(|number| sink.push(line(number).as_bytes()).unwrap());
+    close(sink);
+    let mut message = [0; 4096];
+    for number in 0..5 {
+        let length = reader.recv(&mut message).unwrap();
+        assert_eq!(&message[..length], line(number).as_bytes());
+    }
 }
 
 #[test]

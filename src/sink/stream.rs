@@ -17,8 +17,6 @@ const BATCH: usize = 256 * 1024;
 /// Writes up to this size go into a pipe whole or not at all (pipe(7)), so that a line can't be
 /// torn, nor mixed with what others write to the same pipe.
 const PIPE_BUF: usize = 4096;
-/// What a terminal that polls as writable takes without blocking (the kernel's WAKEUP_CHARS).
-const TTY_CHUNK: usize = 256;
 
 /// How to write without blocking.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,7 +27,8 @@ enum Way {
     Socket,
     /// A regular file, whose offset and `O_APPEND` are the shell's choice; it can't be waited for.
     Direct,
-    /// A pipe or terminal that can't be opened again: poll, then write what surely fits.
+    /// A pipe that can't be opened again: poll, then write what surely fits. (Unless another
+    /// process that writes to it comes in between; for terminals no size is sure.)
     Polled,
 }
 
@@ -77,24 +76,25 @@ impl Stream {
                 torn,
             });
         }
-        let way = if kind == FileType::Socket {
-            Way::Socket
+        let (fd, way) = if kind == FileType::Socket {
+            (inherited, Way::Socket)
         } else {
-            Way::Own
-        };
-        let (fd, way) = match way {
-            Way::Own => match open_again(&inherited) {
+            match open_again(&inherited) {
                 Ok(own) => (own, Way::Own),
+                Err(error) if rustix::termios::isatty(&inherited) => {
+                    return Err(error).context(
+                        "the terminal can't be opened a second time, and writing to it as it is \
+                         could block: pipe the output through cat, or name a file with -o FILE",
+                    );
+                }
                 // No /proc, another user's pipe, or a pipe whose reader is already gone.
                 Err(_) => (inherited, Way::Polled),
-            },
-            way => (inherited, way),
+            }
         };
-        let batch = match (kind, way) {
-            (FileType::Fifo, _) => PIPE_BUF,
+        let batch = match kind {
+            FileType::Fifo => PIPE_BUF,
             // A message a line.
-            (FileType::Socket, _) if socket_type(&fd)? != SocketType::STREAM => 1,
-            (_, Way::Polled) => TTY_CHUNK,
+            FileType::Socket if socket_type(&fd)? != SocketType::STREAM => 1,
             _ => BATCH,
         };
         Ok(Self {
@@ -119,7 +119,7 @@ impl Stream {
                 if !self.ready(PollFlags::OUT)?.intersects(now) {
                     return Err(Errno::AGAIN);
                 }
-                rustix::io::write(&self.fd, &bytes[..bytes.len().min(self.batch)])
+                rustix::io::write(&self.fd, bytes)
             }
         }
     }
