@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Which calls are wanted. Decided before anything is stored. */
+/* Which calls are wanted. Decided as early as it can be. */
 #ifndef SIGTRAIL_FILTER_BPF_H
 #define SIGTRAIL_FILTER_BPF_H
+
+#define TARGET_SETS                                                                                \
+	(1 << FILTER_TARGET_PID | 1 << FILTER_TARGET_UID | 1 << FILTER_TARGET_COMM)
 
 struct filters filters[2];
 /* The bank in force. */
@@ -58,16 +61,32 @@ static __always_inline int wants_sender(const struct filters *f)
 	return 1;
 }
 
-static __always_inline int wants_call(const struct filters *f, enum syscall_kind syscall, __s32 target,
-				      __s32 sig)
+static __always_inline int wants_call(const struct filters *f, enum syscall_kind syscall, __s32 sig)
 {
 	if (!(f->syscalls >> syscall & 1) || !wants_signal(f, sig))
 		return 0;
-	if (!f->sets)
-		return 1;
-	if (f->sets & (1 << FILTER_TARGET_PID) && !number_in_set(FILTER_TARGET_PID, target))
+	return !f->sets || wants_sender(f);
+}
+
+/* Is this one of the targets asked for? */
+static __always_inline int wants_target(const struct filters *f, const struct recipient *r)
+{
+	const struct process *p = &r->process;
+
+	if (f->fatal_only && !r->fatal)
 		return 0;
-	return wants_sender(f);
+	if (f->sets & (1 << FILTER_TARGET_PID) && !number_in_set(FILTER_TARGET_PID, p->tgid))
+		return 0;
+	if (f->sets & (1 << FILTER_TARGET_UID) && !number_in_set(FILTER_TARGET_UID, p->uid))
+		return 0;
+	if (f->sets & (1 << FILTER_TARGET_COMM)) {
+		struct filter_key key = { .bank = filter_bank & 1 };
+
+		__builtin_memcpy(key.value, p->comm, sizeof(key.value));
+		if (!in_set(&key, FILTER_TARGET_COMM))
+			return 0;
+	}
+	return 1;
 }
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * Every kill, tkill and tgkill: the entry probe notes the call in its thread's
- * slot, the exit probe completes it and sends it to the poller.
+ * slot, the witness adds whom the kernel signals, and the exit probe completes
+ * the call with who made it and sends it to the poller.
  */
 #include "vmlinux.h"
 
@@ -10,99 +11,16 @@
 
 #include "event.h"
 #include "arch.bpf.h"
+#include "maps.bpf.h"
 #include "filter.bpf.h"
+#include "identity.bpf.h"
+#include "witness.bpf.h"
 
-#define ENOENT 2
-#define ENOSPC 28
-#define EOPNOTSUPP 95
+static const struct slot new_slot;
 
-/* Set by the poller. */
-enum trace_state trace_state;
-struct counters counters[MAX_CPUS];
-
-/*
- * A thread's slot stays when its call is over, to be filled in place by the
- * next one: that costs two thirds of inserting and deleting. It counts only
- * while busy and while the thread's start time agrees, for a tid is reused.
- */
-enum slot_state {
-	SLOT_IDLE = 0,
-	SLOT_WANTED = 1,
-	SLOT_UNWANTED = 2,
-};
-
-struct slot {
-	__u64 start_time;
-	enum slot_state busy;
-	__u32 pad;
-	struct call call;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 10240);
-	__type(key, __u32);
-	__type(value, struct slot);
-} inflight SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32));
-} events SEC(".maps");
-
-static const struct slot idle_slot;
-
-static __always_inline struct counters *cpu_counters(__u32 cpu)
+static __always_inline __u64 thread_start_time(struct task_struct *task)
 {
-	return cpu < MAX_CPUS ? &counters[cpu] : 0;
-}
-
-static __always_inline __u64 thread_start_time(void)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-
 	return BPF_CORE_READ(task, start_time);
-}
-
-static __always_inline void fill_call(struct call *call, enum syscall_kind syscall, __s32 target,
-				      __s32 target_tid, __s32 sig)
-{
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	__u64 uid_gid = bpf_get_current_uid_gid();
-
-	call->time_ns = bpf_ktime_get_ns();
-	call->syscall = syscall;
-	call->flags = 0;
-	call->tgid = pid_tgid >> 32;
-	call->tid = pid_tgid;
-	call->uid = uid_gid;
-	call->gid = uid_gid >> 32;
-	call->target = target;
-	call->target_tid = target_tid;
-	call->sig = sig;
-	bpf_get_current_comm(call->comm, sizeof(call->comm));
-}
-
-static __always_inline void send_call(void *ctx, struct call *call)
-{
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct counters *c = cpu_counters(cpu);
-	long err;
-
-	if (!c)
-		return;
-	call->cpu = cpu;
-	call->cpu_seq = ++c->cpu_seq;
-	err = bpf_perf_event_output(ctx, &events, BPF_F_CURRENT_CPU, call, sizeof(*call));
-	if (!err)
-		return;
-	if (err == -ENOSPC)
-		c->ring_full++;
-	else if (err == -ENOENT || err == -EOPNOTSUPP)
-		c->ring_absent++;
-	else
-		c->ring_error++;
 }
 
 /* Can an exit without an entry still tell its arguments? (5.15 and later) */
@@ -111,7 +29,23 @@ static __always_inline int can_read_saved_args(void)
 	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
 }
 
-static __always_inline int probe_entry(enum syscall_kind syscall, __s32 target, __s32 target_tid, __s32 sig)
+/* Not the recipient: it counts only where a flag says so. */
+static __always_inline void start_call(struct call *call, enum syscall_kind syscall, __s32 target,
+				       __s32 target_tid, __s32 sig)
+{
+	call->header.time_ns = bpf_ktime_get_ns();
+	call->header.kind = RECORD_CALL;
+	call->syscall = syscall;
+	call->flags = 0;
+	call->target = target;
+	call->target_tid = target_tid;
+	call->sig = sig;
+	call->recipient_count = 0;
+	call->recipients_refused = 0;
+}
+
+static __always_inline int probe_entry(enum syscall_kind syscall, __s32 target, __s32 target_tid,
+				       __s32 sig)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct slot *slot;
@@ -119,41 +53,101 @@ static __always_inline int probe_entry(enum syscall_kind syscall, __s32 target, 
 
 	if (trace_state != TRACE_ON)
 		return 0;
-	wanted = wants_call(current_filters(), syscall, target, sig);
+	wanted = wants_call(current_filters(), syscall, sig);
 	/* Without saved registers only a slot tells the exit "not wanted". */
 	if (!wanted && can_read_saved_args())
 		return 0;
 
 	slot = bpf_map_lookup_elem(&inflight, &tid);
 	if (!slot) {
-		bpf_map_update_elem(&inflight, &tid, &idle_slot, BPF_ANY);
+		bpf_map_update_elem(&inflight, &tid, &new_slot, BPF_ANY);
 		slot = bpf_map_lookup_elem(&inflight, &tid);
 	}
 	if (!slot) {
-		struct counters *c = cpu_counters(bpf_get_smp_processor_id());
+		struct counters *c = cpu_counters();
 
 		if (c)
 			c->inflight_full++;
 		return 0;
 	}
-	fill_call(&slot->call, syscall, target, target_tid, sig);
-	slot->start_time = thread_start_time();
-	slot->busy = wanted ? SLOT_WANTED : SLOT_UNWANTED;
+	start_call(&slot->call, syscall, target, target_tid, sig);
+	slot->start_time = thread_start_time((void *)bpf_get_current_task());
+	slot->target_matched = 0;
+	slot->state = wanted ? SLOT_WANTED : SLOT_UNWANTED;
 	return 0;
+}
+
+/*
+ * A call that signalled nobody (it failed, or signal 0 only asked) names its
+ * target by number alone: newer kernels can still be asked who that is.
+ */
+static __always_inline void look_up_target(struct call *call, struct task_struct *sender)
+{
+	struct recipient *r = &call->recipient;
+	struct task_struct *task;
+	int group = call->syscall == SYSCALL_KILL;
+	__s32 pid = call->syscall == SYSCALL_TGKILL ? call->target_tid : call->target;
+
+	if (call->flags & CALL_HAS_RECIPIENT || pid <= 0 || !bpf_ksym_exists(bpf_task_from_vpid))
+		return;
+	task = bpf_task_from_vpid(pid);
+	if (!task)
+		return;
+	read_recipient(r, task, sender, group);
+	r->outcome = OUTCOME_NONE;
+	r->disposition = 0;
+	r->blocked = 0;
+	r->fatal = 0;
+	bpf_task_release(task);
+	call->flags |= CALL_HAS_RECIPIENT;
+}
+
+/* Completes a call that returned, and sends it if its target is wanted. */
+static __always_inline void finish_call(void *ctx, struct call *call, struct slot *slot, __s32 ret)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	const struct filters *f = current_filters();
+	__u64 size = sizeof(*call);
+
+	if (f->failed_only && ret >= 0)
+		return;
+	call->ret = ret;
+	if (!call->recipient_count)
+		look_up_target(call, task);
+	if (f->fatal_only && !(slot && slot->target_matched))
+		return;
+	if (f->sets & TARGET_SETS && !(slot && slot->target_matched)) {
+		if (call->recipient_count)
+			return;
+		if (!(call->flags & CALL_HAS_RECIPIENT))
+			call->flags |= CALL_UNDECIDED;
+		else if (!wants_target(f, &call->recipient))
+			return;
+	}
+	read_process(&call->sender, task);
+	bpf_get_current_comm(call->sender.comm, sizeof(call->sender.comm));
+	announce_image(ctx, task, slot, &call->sender);
+	if (!slot || slot->sender_cgroup != call->sender.cgroup_key) {
+		announce_cgroup(ctx, task, call->sender.cgroup_key, SCRATCH_IDENTITY);
+		if (slot)
+			slot->sender_cgroup = call->sender.cgroup_key;
+	}
+	if (!(call->flags & CALL_HAS_RECIPIENT))
+		size = __builtin_offsetof(struct call, recipient);
+	send_record(ctx, &call->header, size);
 }
 
 /* Seccomp refuses a call before its entry is traced, and slots can run out. */
 static __always_inline void exit_without_entry(void *ctx, enum syscall_kind syscall, __s32 ret)
 {
-	const struct filters *f = current_filters();
 	struct saved_args saved;
-	struct call call = {};
+	struct call *call;
 	__s32 sig;
 
-	if (trace_state != TRACE_ON || (f->failed_only && ret >= 0))
+	if (trace_state != TRACE_ON)
 		return;
 	if (!can_read_saved_args()) {
-		struct counters *c = cpu_counters(bpf_get_smp_processor_id());
+		struct counters *c = cpu_counters();
 
 		if (c)
 			c->entry_missing++;
@@ -161,34 +155,32 @@ static __always_inline void exit_without_entry(void *ctx, enum syscall_kind sysc
 	}
 	saved = read_saved_args((void *)bpf_task_pt_regs((void *)bpf_get_current_task_btf()));
 	sig = syscall == SYSCALL_TGKILL ? saved.arg[2] : saved.arg[1];
-	if (!wants_call(f, syscall, saved.arg[0], sig))
+	call = scratch(SCRATCH_CALL);
+	if (!call || !wants_call(current_filters(), syscall, sig))
 		return;
-	fill_call(&call, syscall, saved.arg[0], syscall == SYSCALL_TGKILL ? saved.arg[1] : 0, sig);
-	call.flags = CALL_ENTRY_MISSING;
-	call.ret = ret;
-	send_call(ctx, &call);
+	start_call(call, syscall, saved.arg[0], syscall == SYSCALL_TGKILL ? saved.arg[1] : 0, sig);
+	call->flags = CALL_ENTRY_MISSING;
+	finish_call(ctx, call, 0, ret);
 }
 
 static __always_inline int probe_exit(void *ctx, enum syscall_kind syscall, __s32 ret)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct slot *slot;
-	enum slot_state busy;
+	enum slot_state state;
 
 	if (trace_state == TRACE_OFF)
 		return 0;
 	slot = bpf_map_lookup_elem(&inflight, &tid);
-	if (!slot || !slot->busy || slot->call.syscall != syscall ||
-	    slot->start_time != thread_start_time()) {
+	if (!slot || slot->state == SLOT_IDLE || slot->call.syscall != syscall ||
+	    slot->start_time != thread_start_time((void *)bpf_get_current_task())) {
 		exit_without_entry(ctx, syscall, ret);
 		return 0;
 	}
-	busy = slot->busy;
-	slot->busy = SLOT_IDLE;
-	if (busy == SLOT_UNWANTED || (current_filters()->failed_only && ret >= 0))
-		return 0;
-	slot->call.ret = ret;
-	send_call(ctx, &slot->call);
+	state = slot->state;
+	slot->state = SLOT_IDLE;
+	if (state == SLOT_WANTED)
+		finish_call(ctx, &slot->call, slot, ret);
 	return 0;
 }
 

@@ -27,6 +27,7 @@ typedef __u32 u32;
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 };
 
@@ -39,6 +40,11 @@ enum {
 /* Asked by name whether this kernel has them. */
 enum bpf_func_id {
 	BPF_FUNC_task_pt_regs = 175,
+};
+
+/* Asked by name for its place in css_set.subsys. */
+enum cgroup_subsys_id {
+	memory_cgrp_id = 4,
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -65,17 +71,170 @@ struct pt_regs {
 };
 #endif
 
+typedef struct {
+	u32 val;
+} kuid_t, kgid_t;
+
+struct cred {
+	kuid_t uid;
+	kgid_t gid;
+	kuid_t euid;
+	kgid_t egid;
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+};
+
+struct kernfs_node {
+	struct kernfs_node *__parent;
+	const char *name;
+	u64 id;
+};
+
+/* Before 6.15. */
+struct kernfs_node___parent {
+	struct kernfs_node *parent;
+};
+
+struct cgroup_root {
+	int hierarchy_id;
+};
+
+struct cgroup {
+	int level;
+	struct kernfs_node *kn;
+	struct cgroup_root *root;
+};
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+};
+
+struct css_set {
+	struct cgroup_subsys_state *subsys[16];
+	struct cgroup *dfl_cgrp;
+};
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct inode {
+	unsigned int i_nlink;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct file {
+	struct path f_path;
+};
+
+struct mm_struct {
+	unsigned long arg_start;
+	unsigned long arg_end;
+	struct file *exe_file;
+};
+
+typedef struct {
+	unsigned long sig[1];
+} sigset_t;
+
+struct sigaction {
+	void *sa_handler;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
+};
+
+struct sighand_struct {
+	struct k_sigaction action[64];
+};
+
+struct tty_struct {
+	char name[64];
+};
+
+struct signal_struct {
+	unsigned int flags;
+	struct tty_struct *tty;
+};
+
+struct kernel_siginfo {
+	int si_code;
+};
+
 struct task_struct {
+	unsigned int flags;
+	int exit_state;
+	int pid;
+	int tgid;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
 	u64 start_time;
+	u64 start_boottime;
+	const struct cred *real_cred;
+	char comm[16];
+	struct signal_struct *signal;
+	struct sighand_struct *sighand;
+	sigset_t blocked;
+	kuid_t loginuid;
+	unsigned int sessionid;
+	u64 self_exec_id;
+	struct mm_struct *mm;
+	struct css_set *cgroups;
 };
 
 #pragma clang attribute pop
+
+/* Kernel functions that newer kernels let programs call. */
+extern struct task_struct *bpf_task_from_vpid(s32 vpid) __attribute__((section(".ksyms"), weak));
+extern void bpf_task_release(struct task_struct *task) __attribute__((section(".ksyms"), weak));
 
 struct trace_entry {
 	unsigned short type;
 	unsigned char flags;
 	unsigned char preempt_count;
 	int pid;
+};
+
+struct bpf_raw_tracepoint_args {
+	__u64 args[0];
 };
 
 struct syscall_trace_enter {

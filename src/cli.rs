@@ -2,9 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Args, Parser, Subcommand, builder::PossibleValuesParser};
+use clap::{ArgAction, Parser, Subcommand, builder::PossibleValuesParser};
 
-use crate::{event::Syscall, names::SignalSet, trace::COMM_MAX};
+use crate::{
+    event::Syscall,
+    names::SignalSet,
+    trace::{Args, COMM_MAX},
+};
 
 const AFTER_HELP: &str = "\
 Exit status: 0 after a clean end (also when the reader of stdout goes away), \
@@ -48,7 +52,7 @@ pub enum Command {
 }
 
 /// Options of a traced run.
-#[derive(Debug, Args)]
+#[derive(Debug, clap::Args)]
 pub struct TraceArgs {
     /// Append lines to this file instead of stdout
     #[arg(short, long, value_name = "PATH", help_heading = "Output")]
@@ -64,8 +68,8 @@ pub struct TraceArgs {
           value_parser = clap::value_parser!(u32).range(1..=PID_MAX), help_heading = "Filters")]
     pub sender_pid: Vec<u32>,
 
-    /// Only signals addressed to these processes [pid as the sender names it,
-    /// repeatable, or a comma list]
+    /// Only signals that reach these processes, or would have [pid, repeatable,
+    /// or a comma list]
     #[arg(short = 't', long, value_name = "PID", value_delimiter = ',', action = ArgAction::Append,
           value_parser = clap::value_parser!(u32).range(1..=PID_MAX), help_heading = "Filters")]
     pub target_pid: Vec<u32>,
@@ -101,6 +105,47 @@ pub struct TraceArgs {
     #[arg(long, value_name = "UID", value_delimiter = ',', action = ArgAction::Append,
           help_heading = "Filters")]
     pub sender_uid: Vec<String>,
+
+    /// Only targets with this name [at most 15 bytes, repeatable]
+    #[arg(long, value_name = "NAME", action = ArgAction::Append, value_parser = comm,
+          help_heading = "Filters")]
+    pub target_comm: Vec<String>,
+
+    /// Only targets with this real user id [number or name, repeatable, or a
+    /// comma list]
+    #[arg(long, value_name = "UID", value_delimiter = ',', action = ArgAction::Append,
+          help_heading = "Filters")]
+    pub target_uid: Vec<String>,
+
+    /// Only signals that end a process
+    #[arg(long, help_heading = "Filters")]
+    pub fatal: bool,
+
+    /// Only senders in this systemd unit [.service may be left out, repeatable]
+    #[arg(long, value_name = "UNIT", action = ArgAction::Append, help_heading = "Filters")]
+    pub unit: Vec<String>,
+
+    /// Only senders in this container [id, its first 6 or more digits, or a
+    /// name; repeatable]
+    #[arg(long, value_name = "ID", action = ArgAction::Append, help_heading = "Filters")]
+    pub container: Vec<String>,
+
+    /// Only targets in this systemd unit [as --unit]
+    #[arg(long, value_name = "UNIT", action = ArgAction::Append, help_heading = "Filters")]
+    pub target_unit: Vec<String>,
+
+    /// Only targets in this container [as --container]
+    #[arg(long, value_name = "ID", action = ArgAction::Append, help_heading = "Filters")]
+    pub target_container: Vec<String>,
+
+    /// What of processes' arguments is recorded; they may hold secrets
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "full",
+        help_heading = "Privacy"
+    )]
+    pub args: Args,
 
     /// Stop after this many signal lines
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::DateTime;
+use chrono::{DateTime, Datelike, Timelike};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use serde::{Serialize, Serializer};
 
@@ -21,11 +21,19 @@ pub fn monotonic_ns() -> u64 {
     nanoseconds(clock_gettime(ClockId::Monotonic))
 }
 
+/// `CLOCK_BOOTTIME`, in nanoseconds: the clock of processes' start times.
+pub fn boottime_ns() -> u64 {
+    nanoseconds(clock_gettime(ClockId::Boottime))
+}
+
 /// Translates monotonic times, and keeps the text of the current second.
 #[derive(Debug)]
 pub struct Clock {
     /// UTC minus monotonic.
     offset_ns: u64,
+    /// UTC minus boot time, as it was at the start: a process's start must
+    /// read the same on every line of a run.
+    boot_offset_ns: u64,
     last_ns: u64,
     second: u64,
     text: [u8; Timestamp::LEN],
@@ -36,6 +44,8 @@ impl Clock {
     pub fn new() -> Self {
         let mut clock = Self {
             offset_ns: 0,
+            boot_offset_ns: nanoseconds(clock_gettime(ClockId::Realtime))
+                .saturating_sub(boottime_ns()),
             last_ns: 0,
             second: u64::MAX,
             text: [0; Timestamp::LEN],
@@ -76,19 +86,20 @@ impl Clock {
         self.format(monotonic_ns.saturating_add(self.offset_ns))
     }
 
+    /// The UTC time of a process's start, given in `CLOCK_BOOTTIME`. The same
+    /// for the life of this clock, even if the wall clock is set.
+    pub fn start_time(&self, boottime_ns: u64) -> Timestamp {
+        let utc = boottime_ns.saturating_add(self.boot_offset_ns);
+        Timestamp::new(whole_second(utc / NS_PER_SEC), utc)
+    }
+
     fn format(&mut self, utc_ns: u64) -> Timestamp {
         let second = utc_ns / NS_PER_SEC;
         if second != self.second {
             self.second = second;
             self.text = whole_second(second);
         }
-        let mut text = self.text;
-        let mut rest = utc_ns % NS_PER_SEC;
-        for digit in text[20..29].iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
-        Timestamp { text }
+        Timestamp::new(self.text, utc_ns)
     }
 }
 
@@ -98,15 +109,25 @@ impl Default for Clock {
     }
 }
 
+/// The parts of a time of day, and of a date, with its digits' places.
 fn whole_second(second: u64) -> [u8; Timestamp::LEN] {
     // The last second that still has a four-digit year.
     const LAST: i64 = 253_402_300_799;
     let second = i64::try_from(second).map_or(LAST, |second| second.min(LAST));
     let mut text = *b"1970-01-01T00:00:00.000000000Z";
     if let Some(time) = DateTime::from_timestamp(second, 0) {
-        let formatted = time.format("%Y-%m-%dT%H:%M:%S").to_string();
-        for (to, from) in text.iter_mut().zip(formatted.bytes()) {
-            *to = from;
+        let year = u32::try_from(time.year()).unwrap_or(0);
+        for (at, value) in [
+            (0, year / 100),
+            (2, year % 100),
+            (5, time.month()),
+            (8, time.day()),
+            (11, time.hour()),
+            (14, time.minute()),
+            (17, time.second()),
+        ] {
+            text[at] = b'0' + (value / 10) as u8;
+            text[at + 1] = b'0' + (value % 10) as u8;
         }
     }
     text
@@ -121,6 +142,15 @@ pub struct Timestamp {
 impl Timestamp {
     /// Bytes in its text.
     pub const LEN: usize = 30;
+
+    fn new(mut text: [u8; Self::LEN], utc_ns: u64) -> Self {
+        let mut rest = utc_ns % NS_PER_SEC;
+        for digit in text[20..29].iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        Self { text }
+    }
 
     /// Its text.
     pub fn as_str(&self) -> &str {

@@ -8,15 +8,21 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use crate::{cli::TraceArgs, event::Syscall, identity::Users, trace::Filters};
+use crate::{
+    cli::TraceArgs,
+    event::Syscall,
+    identity::Users,
+    select::Places,
+    trace::{Filters, Options},
+};
 
 /// What a run does. All values are in range.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Which calls become lines.
-    pub filters: Filters,
-    /// Bytes of each CPU's ring.
-    pub ring_bytes: usize,
+    /// What the probes do.
+    pub trace: Options,
+    /// Where senders and targets must run.
+    pub places: Places,
     /// Longest time between two readings of the rings.
     pub poll_interval: Duration,
     /// Time between status lines.
@@ -49,9 +55,9 @@ impl Config {
     /// # Errors
     /// A user name that `/etc/passwd` does not have.
     pub fn new(args: TraceArgs, users: &Users) -> Result<Self> {
-        let sender_uids = (args.sender_uid.iter())
-            .map(|text| uid(text, users))
-            .collect::<Result<_>>()?;
+        let uids = |option, texts: &[String]| {
+            (texts.iter().map(|text| uid(option, text, users))).collect::<Result<_>>()
+        };
         let syscalls = (args.syscall.iter())
             .filter_map(|name| Syscall::from_name(name))
             .collect();
@@ -59,16 +65,28 @@ impl Config {
             && io::stdout().is_terminal()
             && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Ok(Self {
-            filters: Filters {
-                sender_pids: args.sender_pid,
-                target_pids: args.target_pid,
-                sender_uids,
-                sender_comms: args.sender_comm,
-                signals: args.signal.unwrap_or_default(),
-                syscalls,
-                failed: args.failed,
+            trace: Options {
+                filters: Filters {
+                    sender_uids: uids("--sender-uid", &args.sender_uid)?,
+                    target_uids: uids("--target-uid", &args.target_uid)?,
+                    sender_pids: args.sender_pid,
+                    target_pids: args.target_pid,
+                    sender_comms: args.sender_comm,
+                    target_comms: args.target_comm,
+                    signals: args.signal.unwrap_or_default(),
+                    syscalls,
+                    failed: args.failed,
+                    fatal: args.fatal,
+                },
+                ring_bytes: args.ring_size,
+                args: args.args,
             },
-            ring_bytes: args.ring_size,
+            places: Places {
+                units: args.unit,
+                containers: args.container,
+                target_units: args.target_unit,
+                target_containers: args.target_container,
+            },
             poll_interval: args.poll_interval,
             status_interval: Some(args.status_interval).filter(|time| !time.is_zero()),
             count: args.count,
@@ -83,14 +101,14 @@ impl Config {
     }
 }
 
-fn uid(text: &str, users: &Users) -> Result<u32> {
+fn uid(option: &str, text: &str, users: &Users) -> Result<u32> {
     if let Ok(uid) = text.parse() {
         return Ok(uid);
     }
     match users.uid_of(text) {
         Some(uid) => Ok(uid),
         None => bail!(
-            "--sender-uid {text}: no such user in /etc/passwd; give a user id or a name from there"
+            "{option} {text}: no such user in /etc/passwd; give a user id or a name from there"
         ),
     }
 }

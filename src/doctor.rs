@@ -13,7 +13,7 @@ use rustix::{
 
 use crate::{
     event::Syscall,
-    trace::{Filters, Storage, Tracer, preflight},
+    trace::{Args, Filters, Options, Storage, Tracer, preflight},
 };
 
 /// A small ring is enough for one signal, and shows nothing of memory limits.
@@ -56,11 +56,15 @@ impl Report {
 
 fn trace_canary(report: &mut Report) {
     let mut storage = Storage::uninit();
-    let filters = Filters {
-        sender_pids: vec![getpid().as_raw_nonzero().get().unsigned_abs()],
-        ..Filters::default()
+    let options = Options {
+        filters: Filters {
+            sender_pids: vec![getpid().as_raw_nonzero().get().unsigned_abs()],
+            ..Filters::default()
+        },
+        ring_bytes: RING_BYTES,
+        args: Args::None,
     };
-    let mut tracer = match Tracer::load(&mut storage, &filters, RING_BYTES) {
+    let mut tracer = match Tracer::load(&mut storage, &options) {
         Ok(tracer) => tracer,
         Err(error) => return report.line("load", Err(error)),
     };

@@ -4,17 +4,21 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
-    clock::Clock,
-    config::Format,
-    event::Call,
-    identity::Users,
+    clock::{Clock, Timestamp, boottime_ns, monotonic_ns},
+    config::{Config, Format},
+    event::{Call, Recipient},
+    identity::{Names, Registry, Users},
     pretty::Pretty,
-    record::{Head, Lost, Signal, Status, push_line},
+    record::{
+        Head, LINE_MAX, Limits, Lost, Party, Reached, Recipients, Signal, Status, Told, push_line,
+    },
+    select::{Places, wants_undecided},
     sink::{Closed, Refused, Sink, SinkGone},
     status::{Losses, Reason, Unsaid},
-    trace::preflight,
+    trace::{Args, Filters, preflight},
 };
 
 /// Bytes that a queue must have free before lines flow again after it refused
@@ -29,7 +33,11 @@ pub struct Emitter {
     sink: Sink,
     queue_bytes: usize,
     clock: Clock,
-    users: Users,
+    /// What numbers stand for.
+    pub registry: Registry,
+    filters: Filters,
+    places: Places,
+    own_pid: u32,
     format: Format,
     hostname: String,
     kernel: String,
@@ -47,14 +55,17 @@ pub struct Emitter {
 
 impl Emitter {
     /// An emitter into a sink with a queue of `queue_bytes`.
-    pub fn new(sink: Sink, queue_bytes: usize, format: Format, users: Users) -> Self {
+    pub fn new(sink: Sink, queue_bytes: usize, config: &Config, users: Users) -> Self {
         let name = rustix::system::uname();
         Self {
             sink,
             queue_bytes,
             clock: Clock::new(),
-            users,
-            format,
+            registry: Registry::new(users, config.trace.args == Args::Full),
+            filters: config.trace.filters.clone(),
+            places: config.places.clone(),
+            own_pid: std::process::id(),
+            format: config.format,
             hostname: name.nodename().to_string_lossy().into_owned(),
             kernel: preflight::release(),
             line: Vec::with_capacity(4096),
@@ -82,16 +93,13 @@ impl Emitter {
         self.clock.sync();
     }
 
-    /// Off the hot path, about once a second.
-    pub fn refresh_names(&mut self) {
-        self.users.refresh();
-    }
-
     /// Makes a call's line, or enters the call into the books as lost.
+    /// `group` is whom a call to a group reached. A call whose names a filter
+    /// does not want is passed over.
     ///
     /// # Errors
     /// None that can occur: see [`push_line`].
-    pub fn signal(&mut self, call: &Call, late: bool) -> Result<()> {
+    pub fn signal(&mut self, call: &Call, group: &[Recipient], late: bool) -> Result<()> {
         if let Some(reason) = self.choked {
             self.unchoke()?;
             if self.choked.is_some() {
@@ -99,6 +107,33 @@ impl Emitter {
                 return Ok(());
             }
         }
+        let sender = self.registry.sender(&call.sender);
+        let looked_up = match call.recipient {
+            None if !call.scope().is_group() => {
+                let age_ns = monotonic_ns().saturating_sub(call.time_ns);
+                let boottime_ns = boottime_ns().saturating_sub(age_ns);
+                self.registry.look_up(call, boottime_ns)
+            }
+            known => known,
+        };
+        let target = looked_up
+            .as_ref()
+            .map(|recipient| (recipient, self.registry.target(&recipient.process)));
+        let group: Vec<(&Recipient, Names)> = (group.iter())
+            .map(|recipient| (recipient, self.registry.target(&recipient.process)))
+            .collect();
+        let wanted = self.places.wants_sender(&sender)
+            && (self.places).wants_targets(target.iter().chain(&group).map(|(_, names)| names))
+            && (!call.undecided
+                || wants_undecided(
+                    &self.filters,
+                    call,
+                    looked_up.as_ref().map(|found| &found.process),
+                ));
+        if !wanted {
+            return Ok(());
+        }
+
         let timestamp = if late {
             self.clock.late_timestamp(call.time_ns)
         } else {
@@ -110,20 +145,74 @@ impl Emitter {
             seq: self.seq + 1,
             hostname: &self.hostname,
         };
-        let record = Signal::new(head, call, late, &self.users);
-        self.line.clear();
+        let told = Told {
+            call,
+            late,
+            sender: &sender,
+            target: target
+                .as_ref()
+                .map(|(recipient, names)| (*recipient, names)),
+            users: &self.registry.users,
+            clock: &self.clock,
+            own_pid: self.own_pid,
+        };
+        let group = group
+            .iter()
+            .map(|(recipient, names)| recipient_json(told, recipient, names))
+            .collect::<Result<Vec<_>>>()?;
+        let mut rest = &group[..];
         match self.format {
-            Format::Json => push_line(&mut self.line, &record)?,
-            Format::Pretty { colour } => Pretty { colour }.signal(&mut self.line, &record)?,
+            Format::Json => {
+                let room = push_fitting(&mut self.line, head, told, &[])?;
+                if !rest.is_empty() {
+                    let (here, later) = rest.split_at(fitting(rest, room));
+                    push_fitting(&mut self.line, head, told, here)?;
+                    rest = later;
+                }
+            }
+            Format::Pretty { colour } => {
+                let record = Signal::new(head, told, &[], Limits::STEPS[1]);
+                self.line.clear();
+                Pretty { colour }.signal(&mut self.line, &record)?;
+                rest = &[];
+            }
         }
         match self.push() {
             Ok(()) => {
                 self.events += 1;
                 self.late += u64::from(late);
+                self.more_recipients(timestamp, rest)?;
             }
             Err(reason) => {
                 self.choked = Some(reason);
                 self.losses.add(reason, 1, call.time_ns);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a call's line had no room for. Refused lines are not counted as
+    /// lost calls: the call's line says how many recipients there were.
+    fn more_recipients(&mut self, timestamp: Timestamp, mut rest: &[Box<RawValue>]) -> Result<()> {
+        let call_seq = self.seq;
+        while !rest.is_empty() {
+            let mut record = Recipients {
+                timestamp,
+                r#type: "recipients",
+                seq: self.seq + 1,
+                hostname: &self.hostname,
+                call_seq,
+                recipients: &[],
+            };
+            self.line.clear();
+            push_line(&mut self.line, &record)?;
+            let (here, later) = rest.split_at(fitting(rest, room(&self.line)).max(1));
+            record.recipients = here;
+            self.line.clear();
+            push_line(&mut self.line, &record)?;
+            rest = later;
+            if self.push().is_err() {
+                break;
             }
         }
         Ok(())
@@ -227,4 +316,58 @@ impl Emitter {
     pub fn close(self, deadline: std::time::Instant) -> Closed {
         self.sink.close(deadline)
     }
+}
+
+/// Makes a call's line with as much of its texts as fits, in place of what
+/// `line` held. Returns the bytes that more recipients may take.
+fn push_fitting(
+    line: &mut Vec<u8>,
+    head: Head<'_>,
+    told: Told<'_>,
+    recipients: &[Box<RawValue>],
+) -> Result<usize> {
+    for (step, limits) in Limits::STEPS.into_iter().enumerate() {
+        let mut record = Signal::new(head, told, recipients, limits);
+        record.truncated |= step > 0;
+        line.clear();
+        push_line(line, &record)?;
+        if line.len() <= LINE_MAX {
+            break;
+        }
+    }
+    Ok(room(line))
+}
+
+/// Bytes that a line may grow by, its recipients' key set aside.
+fn room(line: &[u8]) -> usize {
+    const KEY: usize = r#","recipients":[]"#.len();
+    LINE_MAX.saturating_sub(line.len() + KEY)
+}
+
+/// How many of the recipients take no more than `room` bytes.
+fn fitting(recipients: &[Box<RawValue>], room: usize) -> usize {
+    let mut taken = 0;
+    (recipients.iter())
+        .take_while(|recipient| {
+            taken += recipient.get().len() + 1;
+            taken <= room
+        })
+        .count()
+}
+
+/// A recipient that leaves room for the rest of its line.
+fn recipient_json(told: Told<'_>, recipient: &Recipient, names: &Names) -> Result<Box<RawValue>> {
+    const MOST: usize = LINE_MAX * 3 / 4;
+    let mut json = None;
+    for limits in &Limits::STEPS[1..] {
+        let (party, _) = Party::new(&recipient.process, names, told, *limits);
+        let reached = Reached::new(recipient, party, told.call.scope());
+        let made = to_raw_value(&reached)?;
+        let fits = made.get().len() <= MOST;
+        json = Some(made);
+        if fits {
+            break;
+        }
+    }
+    json.map_or_else(|| Ok(to_raw_value(&())?), Ok)
 }

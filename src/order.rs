@@ -1,5 +1,4 @@
-//! Per-CPU streams -> one stream in the order of time; gaps in a CPU's
-//! sequence numbers -> loss.
+//! Per-CPU streams -> one stream in the order of time.
 //!
 //! Each CPU's records arrive in order, but one CPU's ring is read before
 //! another's. So records are held until all rings were read after a mark, and
@@ -19,13 +18,6 @@ pub struct Orderer {
     spare: Vec<Call>,
     released_ns: u64,
     late: u64,
-    streams: Vec<Stream>,
-}
-
-#[derive(Debug, Default, Clone, Copy)]
-struct Stream {
-    last_seq: u64,
-    received: u64,
 }
 
 impl Orderer {
@@ -36,14 +28,6 @@ impl Orderer {
 
     /// Takes a record, in the order of its CPU's ring.
     pub fn push(&mut self, call: Call) {
-        let cpu = call.cpu as usize;
-        if cpu >= self.streams.len() {
-            self.streams.resize(cpu + 1, Stream::default());
-        }
-        if let Some(stream) = self.streams.get_mut(cpu) {
-            stream.last_seq = stream.last_seq.max(call.cpu_seq);
-            stream.received += 1;
-        }
         self.held.push(call);
     }
 
@@ -89,19 +73,6 @@ impl Orderer {
     pub fn late(&self) -> u64 {
         self.late
     }
-
-    /// Records that a CPU sent and that did not come, up to the last that did.
-    pub fn gaps(&self) -> u64 {
-        self.streams
-            .iter()
-            .map(|stream| stream.last_seq.saturating_sub(stream.received))
-            .sum()
-    }
-
-    /// Records received.
-    pub fn received(&self) -> u64 {
-        self.streams.iter().map(|stream| stream.received).sum()
-    }
 }
 
 #[cfg(test)]
@@ -109,28 +80,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::{Process, Syscall};
-
-    fn call(cpu: u32, cpu_seq: u64, time_ns: u64) -> Call {
-        Call {
-            time_ns,
-            cpu,
-            cpu_seq,
-            syscall: Syscall::Kill,
-            entry_missing: false,
-            sender: Process {
-                pid: 1,
-                tid: 1,
-                uid: 0,
-                gid: 0,
-                comm: [0; 16],
-            },
-            arg: 1,
-            arg_tid: 0,
-            signal: 0,
-            ret: 0,
-        }
-    }
+    use crate::event::samples::call;
 
     fn released(orderer: &mut Orderer, horizon_ns: u64) -> Vec<(u64, bool)> {
         let mut out = Vec::new();
@@ -141,8 +91,8 @@ mod tests {
     #[test]
     fn two_cpus_become_one_stream() {
         let mut orderer = Orderer::new();
-        for (cpu, seq, time) in [(0, 1, 10), (0, 2, 30), (1, 1, 20), (1, 2, 40)] {
-            orderer.push(call(cpu, seq, time));
+        for time in [10, 30, 20, 40] {
+            orderer.push(call(time));
         }
         assert_eq!(
             released(&mut orderer, 30),
@@ -156,41 +106,31 @@ mod tests {
     #[test]
     fn one_that_comes_too_late_is_flagged_and_counted() {
         let mut orderer = Orderer::new();
-        orderer.push(call(0, 1, 50));
+        orderer.push(call(50));
         assert_eq!(released(&mut orderer, 60), [(50, false)]);
-        orderer.push(call(1, 1, 55));
-        orderer.push(call(0, 2, 61));
+        orderer.push(call(55));
+        orderer.push(call(61));
         assert_eq!(released(&mut orderer, 70), [(55, true), (61, false)]);
         assert_eq!(orderer.late(), 1);
-    }
-
-    #[test]
-    fn a_gap_in_a_sequence_is_a_loss() {
-        let mut orderer = Orderer::new();
-        orderer.push(call(0, 1, 1));
-        orderer.push(call(0, 5, 2));
-        orderer.push(call(2, 3, 3));
-        assert_eq!(orderer.gaps(), 3 + 2);
-        assert_eq!(orderer.received(), 3);
     }
 
     proptest! {
         #[test]
         fn what_goes_in_comes_out_once_and_in_order(
-            times in proptest::collection::vec((0_u32..4, 0_u64..1000), 0..200),
+            times in proptest::collection::vec(0_u64..1000, 0..200),
             horizons in proptest::collection::vec(0_u64..1000, 0..5),
         ) {
             let mut orderer = Orderer::new();
             let mut out = Vec::new();
-            for (seq, &(cpu, time)) in times.iter().enumerate() {
-                orderer.push(call(cpu, seq as u64 + 1, time));
+            for &time in &times {
+                orderer.push(call(time));
             }
             let mut horizons = horizons;
             horizons.sort_unstable();
             for horizon in horizons.into_iter().chain([u64::MAX]) {
                 out.extend(released(&mut orderer, horizon));
             }
-            let mut expected: Vec<u64> = times.iter().map(|&(_, time)| time).collect();
+            let mut expected = times;
             expected.sort_unstable();
             prop_assert_eq!(out.iter().map(|&(time, _)| time).collect::<Vec<_>>(), expected);
             prop_assert!(out.iter().all(|&(_, late)| !late));

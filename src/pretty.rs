@@ -27,8 +27,8 @@ impl Pretty {
         write!(out, "  ")?;
         let name = format!("{:<11}", line.signal.to_string());
         self.paint(out, if kills { BOLD } else { "" }, &name)?;
-        let sender = &line.sender;
-        let who = format!("{}[{}]", shown(&sender.comm), sender.pid);
+        let sender = &line.sender.party;
+        let who = format!("{}[{}]", shown(&sender.comm), line.sender.pid);
         let user = match sender.user {
             Some(name) => shown(name),
             None => sender.uid.to_string(),

@@ -24,6 +24,7 @@ use crate::{
     config::Config,
     emit::Emitter,
     identity::Users,
+    join::Joiner,
     order::{Orderer, SLACK_NS},
     sink::{FileConfig, Output, Sink, SinkConfig},
     status::Reason,
@@ -50,10 +51,10 @@ pub fn trace(config: Config, users: Users) -> Result<ExitCode> {
     let sink_config = SinkConfig::new(output);
     let queue_bytes = sink_config.queue_bytes;
     let sink = Sink::open(sink_config)?;
-    let emitter = Emitter::new(sink, queue_bytes, config.format, users);
+    let emitter = Emitter::new(sink, queue_bytes, &config, users);
 
     let mut storage = Storage::uninit();
-    let mut tracer = Tracer::load(&mut storage, &config.filters, config.ring_bytes)?;
+    let mut tracer = Tracer::load(&mut storage, &config.trace)?;
     tracer.attach()?;
     Run::new(tracer, emitter, &config).run(&wake)
 }
@@ -96,6 +97,7 @@ enum Stop {
 
 struct Run<'obj, 'config> {
     tracer: Tracer<'obj>,
+    joiner: Joiner,
     orderer: Orderer,
     emitter: Emitter,
     config: &'config Config,
@@ -113,6 +115,7 @@ impl<'obj, 'config> Run<'obj, 'config> {
         let now = Instant::now();
         Self {
             tracer,
+            joiner: Joiner::default(),
             orderer: Orderer::new(),
             emitter,
             config,
@@ -196,13 +199,28 @@ impl<'obj, 'config> Run<'obj, 'config> {
         let before_ns = self.mark_ns;
         self.mark_ns = monotonic_ns();
         let batch = self.tracer.drain()?;
-        for call in &batch.calls {
-            self.orderer.push(*call);
-        }
         self.malformed += batch.malformed;
+        let registry = &mut self.emitter.registry;
+        batch
+            .images
+            .iter()
+            .for_each(|new| registry.learn_image(new));
+        (batch.cgroups.iter()).for_each(|new| registry.learn_cgroup(new));
+        for recipient in &batch.recipients {
+            self.joiner.push(*recipient);
+        }
+        for call in self.joiner.overdue() {
+            self.orderer.push(call);
+        }
+        for call in &batch.calls {
+            if let Some(call) = self.joiner.offer(*call) {
+                self.orderer.push(call);
+            }
+        }
+        let gaps = batch.streams.gaps();
         // After the rings: what is missing in them is counted by now.
         let counters = self.tracer.counters();
-        self.enter_losses(counters, before_ns);
+        self.enter_losses(counters, gaps, before_ns);
         self.emitter.sync_clock();
 
         let horizon_ns = self.mark_ns.saturating_sub(slack_ns);
@@ -220,10 +238,14 @@ impl<'obj, 'config> Run<'obj, 'config> {
             self.next_status = self.config.status_interval.map(|time| now + time);
             self.emitter.status("running", horizon_ns)?;
         }
+        self.emitter.registry.tend(now);
         if self.next_upkeep <= now {
             self.next_upkeep = now + UPKEEP_INTERVAL;
             self.tracer.read_skips();
-            self.emitter.refresh_names();
+            self.joiner.forget_orphans(self.mark_ns);
+            if self.emitter.registry.refresh() {
+                self.tracer.tell_again();
+            }
             // Failing is not the end: the next turn tries again, and what is
             // sent meanwhile is counted as lost.
             if let Err(error) = self.tracer.follow_cpus() {
@@ -235,17 +257,17 @@ impl<'obj, 'config> Run<'obj, 'config> {
 
     fn release(&mut self, horizon_ns: u64) -> Result<()> {
         let mut result = Ok(());
-        let (emitter, count) = (&mut self.emitter, self.config.count);
+        let (emitter, joiner, count) = (&mut self.emitter, &mut self.joiner, self.config.count);
         self.orderer.release(horizon_ns, |call, late| {
             let complete = count.is_some_and(|count| emitter.events() >= count);
             if result.is_ok() && !complete {
-                result = emitter.signal(call, late);
+                result = emitter.signal(call, &joiner.take(call), late);
             }
         });
         result
     }
 
-    fn enter_losses(&mut self, counters: Counters, since_ns: u64) {
+    fn enter_losses(&mut self, counters: Counters, gaps: u64, since_ns: u64) {
         let losses = &mut self.emitter.losses;
         for (reason, total) in [
             (Reason::RingFull, counters.ring_full),
@@ -259,7 +281,7 @@ impl<'obj, 'config> Run<'obj, 'config> {
         }
         // A gap in a CPU's sequence that no counter explains.
         let explained = counters.refused() + self.malformed;
-        let unexplained = self.orderer.gaps().saturating_sub(explained);
+        let unexplained = gaps.saturating_sub(explained);
         losses.raise_to(Reason::Unexplained, unexplained, since_ns);
     }
 
@@ -270,8 +292,11 @@ impl<'obj, 'config> Run<'obj, 'config> {
         }
         self.tracer.read_skips();
         self.turn(0)?;
+        for call in self.joiner.overdue() {
+            self.orderer.push(call);
+        }
         self.release(u64::MAX)?;
-        self.account_for_all();
+        self.account_for_all()?;
         let now_ns = monotonic_ns();
         self.emitter.say_losses(now_ns)?;
         self.emitter.status("stopped", now_ns)?;
@@ -288,10 +313,12 @@ impl<'obj, 'config> Run<'obj, 'config> {
 
     /// Nothing is sent any more and the rings are empty: each record that was
     /// tried has come, or was refused and counted.
-    fn account_for_all(&mut self) {
+    fn account_for_all(&mut self) -> Result<()> {
+        let received = self.tracer.drain()?.streams.received();
         let counters = self.tracer.counters();
-        let explained = self.orderer.received() + counters.refused() + self.malformed;
+        let explained = received + counters.refused() + self.malformed;
         let unexplained = counters.tried.saturating_sub(explained);
         (self.emitter.losses).raise_to(Reason::Unexplained, unexplained, self.mark_ns);
+        Ok(())
     }
 }

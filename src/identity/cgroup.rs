@@ -17,6 +17,7 @@ use std::fs::{self, ReadDir};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::recent::Recent;
@@ -83,7 +84,7 @@ impl Cgroup {
 /// The cgroups lately seen, by id.
 #[derive(Debug)]
 pub struct Cgroups {
-    known: Recent<u64, Cgroup>,
+    known: Recent<u64, Rc<Cgroup>>,
     /// What a walk did not find: such a cgroup is gone, and ids do not come back. A map of its own,
     /// so that a flood of unknown ids pushes out no known one.
     gone: Recent<u64, ()>,
@@ -127,16 +128,16 @@ impl Cgroups {
     /// Takes what the kernel said of a cgroup. Free of cost for one that is known.
     pub fn learn(&mut self, id: u64, path: &[u8]) {
         if self.known.get(id).is_none() {
-            self.known.insert(id, Cgroup::of(path));
+            self.known.insert(id, Rc::new(Cgroup::of(path)));
             self.gone.remove(id);
             self.wanted.remove(&id);
         }
     }
 
     /// What is known of a cgroup. If nothing is, [`Cgroups::heal`] will look for it, once.
-    pub fn get(&mut self, id: u64) -> Option<&Cgroup> {
-        if self.known.contains(id) {
-            return self.known.get(id);
+    pub fn get(&mut self, id: u64) -> Option<Rc<Cgroup>> {
+        if let Some(known) = self.known.get(id) {
+            return Some(Rc::clone(known));
         }
         // Asking counts as a use here too: what is still asked for is not looked for again.
         if self.root.is_some() && self.gone.get(id).is_none() && self.wanted.len() < MOST_SOUGHT {
@@ -162,7 +163,9 @@ impl Cgroups {
             // Only ids wanted before it began: a walk may have passed what is asked for meanwhile.
             None => Walk::new(root, std::mem::take(&mut self.wanted)),
         };
-        if !walk.step(root, |id, path| self.known.insert(id, Cgroup::of(path))) {
+        if !walk.step(root, |id, path| {
+            self.known.insert(id, Rc::new(Cgroup::of(path)))
+        }) {
             self.walk = Some(walk);
             return true;
         }
@@ -360,13 +363,21 @@ mod tests {
         }
         assert_eq!(cgroups.get(id(&dir, b"")), None);
         heal(&mut cgroups, Instant::now());
-        let path = |id| cgroups.get(id).map(|found| found.path.to_string());
+        let path = |id| {
+            cgroups
+                .get(id)
+                .as_deref()
+                .map(|found| found.path.to_string())
+        };
         let found: Vec<_> = wanted.map(|path| id(&dir, path)).map(path).into();
         assert_eq!(found[0].as_deref(), Some("/system.slice/a.service"));
         assert_eq!(found[1].as_deref(), Some("/system.slice/b\\xff.service"));
         assert_eq!(found[2].as_deref(), Some("/system.slice/a.service/sub"));
         assert_eq!(
-            cgroups.get(id(&dir, b"")).map(|root| &*root.path),
+            cgroups
+                .get(id(&dir, b""))
+                .as_deref()
+                .map(|root| &*root.path),
             Some("/")
         );
     }
@@ -380,7 +391,10 @@ mod tests {
         assert_eq!(cgroups.get(u64::MAX), None);
         assert!(cgroups.wanted.is_empty());
         cgroups.learn(u64::MAX, b"/late");
-        assert_eq!(cgroups.get(u64::MAX).map(|late| &*late.path), Some("/late"));
+        assert_eq!(
+            cgroups.get(u64::MAX).as_deref().map(|late| &*late.path),
+            Some("/late")
+        );
     }
 
     #[test]
@@ -408,7 +422,7 @@ mod tests {
         let a = id(&dir, b"a");
         assert_eq!(cgroups.get(a), None);
         heal(&mut cgroups, start + PAUSE * 2);
-        assert_eq!(cgroups.get(a).map(|a| &*a.path), Some("/a"));
+        assert_eq!(cgroups.get(a).as_deref().map(|a| &*a.path), Some("/a"));
         assert_eq!(cgroups.known.len(), 2);
     }
 
@@ -425,7 +439,10 @@ mod tests {
         assert!(cgroups.get(unit).is_some());
         assert_eq!(cgroups.get(last), None);
         assert!(heal(&mut cgroups, start) > 2);
-        assert_eq!(cgroups.get(last).map(|z| &*z.path), Some("/deep/x/y/z"));
+        assert_eq!(
+            cgroups.get(last).as_deref().map(|z| &*z.path),
+            Some("/deep/x/y/z")
+        );
     }
 
     #[test]
@@ -439,7 +456,8 @@ mod tests {
         assert!(cgroups.heal(start));
         cgroups.learn(u64::MAX, b"/gone.service");
         heal(&mut cgroups, start);
-        let gone = cgroups.get(u64::MAX).and_then(|gone| gone.unit.as_deref());
+        let gone = cgroups.get(u64::MAX);
+        let gone = gone.as_deref().and_then(|gone| gone.unit.as_deref());
         assert_eq!(gone, Some("gone.service"));
     }
 

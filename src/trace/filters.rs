@@ -11,7 +11,7 @@ use crate::{event::Syscall, names::SignalSet};
 pub struct Filters {
     /// Processes whose calls are wanted.
     pub sender_pids: Vec<u32>,
-    /// Processes that must be addressed, as the sender's argument names them.
+    /// Processes that must be reached, or would have been.
     pub target_pids: Vec<u32>,
     /// Real user ids of senders.
     pub sender_uids: Vec<u32>,
@@ -23,6 +23,12 @@ pub struct Filters {
     pub syscalls: Vec<Syscall>,
     /// Only calls that failed.
     pub failed: bool,
+    /// Real user ids of targets.
+    pub target_uids: Vec<u32>,
+    /// Names of targets: bytes, at most 15.
+    pub target_comms: Vec<String>,
+    /// Only calls that end a process.
+    pub fatal: bool,
 }
 
 /// Longest thread name that the kernel keeps, in bytes.
@@ -47,6 +53,8 @@ impl Filters {
                 .iter()
                 .fold(0, |bits, &call| bits | (1 << call as u8)),
             failed_only: self.failed.into(),
+            fatal_only: self.fatal.into(),
+            ..Default::default()
         }
     }
 
@@ -56,15 +64,19 @@ impl Filters {
             (Kind::FILTER_SENDER_PID, &self.sender_pids),
             (Kind::FILTER_TARGET_PID, &self.target_pids),
             (Kind::FILTER_SENDER_UID, &self.sender_uids),
+            (Kind::FILTER_TARGET_UID, &self.target_uids),
         ];
         let numbers = numbers.into_iter().flat_map(|(kind, set)| {
             set.iter()
                 .map(move |number| (kind, padded(&number.to_ne_bytes())))
         });
-        let comms = self
-            .sender_comms
-            .iter()
-            .map(|comm| (Kind::FILTER_SENDER_COMM, padded(comm.as_bytes())));
+        let comms = [
+            (Kind::FILTER_SENDER_COMM, &self.sender_comms),
+            (Kind::FILTER_TARGET_COMM, &self.target_comms),
+        ];
+        let comms = comms
+            .into_iter()
+            .flat_map(|(kind, set)| set.iter().map(move |comm| (kind, padded(comm.as_bytes()))));
         numbers.chain(comms)
     }
 }

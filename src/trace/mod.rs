@@ -31,7 +31,7 @@ use libbpf_rs::{
 
 pub use self::{
     filters::{COMM_MAX, Filters},
-    ring::Batch,
+    ring::{Batch, Streams},
     wire::{Malformed, decode},
 };
 use self::{
@@ -61,6 +61,9 @@ pub struct Counters {
     pub probe_skipped: u64,
     /// Entries that found no slot. Their exits still report the calls.
     pub inflight_full: u64,
+    /// Records that are not calls, refused by the rings: a recipient of a
+    /// group, which its call's line counts, or a name, which is sent again.
+    pub other_refused: u64,
 }
 
 impl Counters {
@@ -77,7 +80,7 @@ impl Counters {
 
     /// Records that the rings refused.
     pub fn refused(&self) -> u64 {
-        self.ring_full + self.ring_absent + self.ring_error
+        self.ring_full + self.ring_absent + self.ring_error + self.other_refused
     }
 
     fn each(self, other: Self, f: impl Fn(u64, u64) -> u64) -> Self {
@@ -89,6 +92,7 @@ impl Counters {
             entry_missing: f(self.entry_missing, other.entry_missing),
             probe_skipped: f(self.probe_skipped, other.probe_skipped),
             inflight_full: f(self.inflight_full, other.inflight_full),
+            other_refused: f(self.other_refused, other.other_refused),
         }
     }
 }
@@ -109,12 +113,47 @@ impl Sub for Counters {
     }
 }
 
+/// How to trace.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Which calls are wanted.
+    pub filters: Filters,
+    /// Bytes of each CPU's ring.
+    pub ring_bytes: usize,
+    /// What of processes' arguments leaves the kernel.
+    pub args: Args,
+}
+
+/// What of processes' arguments is recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Args {
+    /// All of them, up to 1024 bytes
+    #[default]
+    Full,
+    /// The first, which usually is the command
+    First,
+    /// None, as they may hold secrets
+    None,
+}
+
+impl Args {
+    const fn to_wire(self) -> types::args_mode {
+        match self {
+            Self::Full => types::args_mode::ARGS_FULL,
+            Self::First => types::args_mode::ARGS_FIRST,
+            Self::None => types::args_mode::ARGS_NONE,
+        }
+    }
+}
+
 /// A loaded and attached set of probes with its rings.
 pub struct Tracer<'obj> {
     // Dropped in this order: no program outlives the rings that it writes to.
     links: Vec<(String, Link)>,
     ring: Option<Ring>,
     skel: SigtrailSkel<'obj>,
+    /// Between two sets of rings.
+    streams: Streams,
     cpus: usize,
     ring_bytes: usize,
     online: String,
@@ -126,7 +165,7 @@ impl<'obj> Tracer<'obj> {
     ///
     /// # Errors
     /// What is missing, and how to get it.
-    pub fn load(storage: &'obj mut Storage, filters: &Filters, ring_bytes: usize) -> Result<Self> {
+    pub fn load(storage: &'obj mut Storage, options: &Options) -> Result<Self> {
         capture_warnings();
         preflight::check()?;
         let cpus = libbpf_rs::num_possible_cpus().map_err(explain)?;
@@ -143,20 +182,24 @@ impl<'obj> Tracer<'obj> {
             bail!("this machine can have {cpus} CPUs and sigtrail has room for {room}");
         }
         let mut tracer = Self {
+            streams: Streams::default(),
             cpus,
             links: Vec::new(),
             ring: None,
             skel,
-            ring_bytes,
+            ring_bytes: options.ring_bytes,
             online: String::new(),
             probe_skipped: 0,
         };
-        tracer.set_filters(filters)?;
+        tracer.set_filters(&options.filters)?;
+        if let Some(bss) = tracer.skel.maps.bss_data.as_mut() {
+            write_shared(&mut bss.args_mode, options.args.to_wire());
+        }
         tracer.make_ring()?;
         Ok(tracer)
     }
 
-    /// Attaches every program, exits first: an entry without its exit would
+    /// Attaches every program, entries last: an entry without its exit would
     /// look like a call that never ended. Then switches tracing on.
     ///
     /// # Errors
@@ -171,7 +214,7 @@ impl<'obj> Tracer<'obj> {
     /// As [`Self::attach`], with each program's result.
     pub fn attach_each(&mut self) -> Vec<(String, Result<()>)> {
         let mut results = Vec::new();
-        for suffix in ["_exit", "_enter"] {
+        for suffix in ["_exit", "_witness", "_enter"] {
             for program in self.skel.object_mut().progs_mut() {
                 let name = program.name().to_string_lossy().into_owned();
                 if name.ends_with(suffix) {
@@ -250,10 +293,14 @@ impl<'obj> Tracer<'obj> {
     fn make_ring(&mut self) -> Result<()> {
         // Freeing the old rings empties the map, so it has to come first. What
         // is sent in between is counted as `ring_absent`.
-        self.ring = None;
+        if let Some(mut old) = self.ring.take() {
+            self.streams = old.take_streams();
+        }
         self.online = online_cpus()?;
-        self.ring =
-            Some(Ring::new(self.skel.maps.events.as_fd(), self.ring_bytes).map_err(explain_rings)?);
+        let map = self.skel.maps.events.as_fd();
+        let mut ring = Ring::new(map, self.ring_bytes).map_err(explain_rings)?;
+        ring.go_on_from(std::mem::take(&mut self.streams));
+        self.ring = Some(ring);
         Ok(())
     }
 
@@ -273,6 +320,7 @@ impl<'obj> Tracer<'obj> {
             sum.ring_error += cpu.ring_error;
             sum.entry_missing += cpu.entry_missing;
             sum.inflight_full += cpu.inflight_full;
+            sum.other_refused += cpu.other_refused;
         }
         sum
     }
@@ -285,6 +333,14 @@ impl<'obj> Tracer<'obj> {
             .filter(|program| ends_with(program.name(), "_exit"))
             .filter_map(|program| recursion_misses(program.as_fd()).ok())
             .sum();
+    }
+
+    /// Has the probes tell every image and cgroup once more.
+    pub fn tell_again(&mut self) {
+        if let Some(bss) = self.skel.maps.bss_data.as_mut() {
+            let epoch = read_shared(&bss.epoch);
+            write_shared(&mut bss.epoch, epoch.wrapping_add(1));
+        }
     }
 
     fn set_state(&mut self, state: types::trace_state) {

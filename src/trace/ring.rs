@@ -16,28 +16,93 @@ use anyhow::{Context, Result, bail};
 use libbpf_sys as sys;
 
 use super::wire::{self, Malformed};
-use crate::event::Call;
+use crate::event::{Call, CgroupPath, Event, GroupRecipient, Image, Origin};
+
+/// As event.h has it.
+const MAX_CPUS: usize = 1024;
 
 /// What a drain of the rings brought.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Decoded records, each CPU's in its order.
+    /// Calls, each CPU's in its order.
     pub calls: Vec<Call>,
+    /// Recipients of calls to groups.
+    pub recipients: Vec<GroupRecipient>,
+    /// What runs in processes that called for the first time.
+    pub images: Vec<Image>,
+    /// Paths of cgroups that were met for the first time.
+    pub cgroups: Vec<CgroupPath>,
     /// Samples that are not ours. Zero unless something is badly wrong.
     pub malformed: u64,
     /// Why the last of them was refused.
     pub last_malformed: Option<Malformed>,
+    /// What came, and what is missing, since the first drain.
+    pub streams: Streams,
 }
 
 impl Batch {
     fn take(&mut self, sample: &[u8]) {
-        match wire::decode(sample) {
-            Ok(call) => self.calls.push(call),
+        let (origin, event) = match wire::decode(sample) {
+            Ok(decoded) => decoded,
             Err(why) => {
                 self.malformed += 1;
                 self.last_malformed = Some(why);
+                return;
             }
+        };
+        self.streams.note(origin);
+        match event {
+            Event::Call(call) => self.calls.push(call),
+            Event::Recipient(recipient) => self.recipients.push(recipient),
+            Event::Image(image) => self.images.push(image),
+            Event::Cgroup(cgroup) => self.cgroups.push(cgroup),
         }
+    }
+
+    fn clear(&mut self) {
+        self.calls.clear();
+        self.recipients.clear();
+        self.images.clear();
+        self.cgroups.clear();
+        self.malformed = 0;
+    }
+}
+
+/// The sequence numbers of each CPU's records: a gap is a loss.
+#[derive(Debug, Default)]
+pub struct Streams {
+    cpus: Vec<Stream>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Stream {
+    last: u64,
+    received: u64,
+}
+
+impl Streams {
+    fn note(&mut self, origin: Origin) {
+        let cpu = origin.cpu as usize;
+        if cpu >= self.cpus.len() && cpu < MAX_CPUS {
+            self.cpus.resize(cpu + 1, Stream::default());
+        }
+        if let Some(stream) = self.cpus.get_mut(cpu) {
+            stream.last = stream.last.max(origin.seq);
+            stream.received += 1;
+        }
+    }
+
+    /// Records that a CPU tried to send and that did not come, up to the last
+    /// that did.
+    pub fn gaps(&self) -> u64 {
+        (self.cpus.iter())
+            .map(|cpu| cpu.last.saturating_sub(cpu.received))
+            .sum()
+    }
+
+    /// Records that came.
+    pub fn received(&self) -> u64 {
+        self.cpus.iter().map(|cpu| cpu.received).sum()
     }
 }
 
@@ -91,6 +156,16 @@ impl Ring {
         }
     }
 
+    /// Counts on from what earlier rings counted.
+    pub fn go_on_from(&mut self, streams: Streams) {
+        self.batch.streams = streams;
+    }
+
+    /// Hands over what the next rings go on from.
+    pub fn take_streams(&mut self) -> Streams {
+        std::mem::take(&mut self.batch.streams)
+    }
+
     /// Becomes readable when a ring is a quarter full.
     pub fn fd(&self) -> BorrowedFd<'_> {
         // SAFETY: `buffer` is live until drop, and its epoll descriptor with
@@ -103,8 +178,7 @@ impl Ring {
     /// # Errors
     /// When libbpf cannot read a ring.
     pub fn drain(&mut self) -> Result<&mut Batch> {
-        self.batch.calls.clear();
-        self.batch.malformed = 0;
+        self.batch.clear();
         // SAFETY: `buffer` is live. The callbacks run inside this call only,
         // and nobody else uses `batch` meanwhile, since self is borrowed.
         let result = unsafe { sys::perf_buffer__consume(self.buffer.as_ptr()) };
@@ -149,4 +223,19 @@ unsafe extern "C" fn sample(
         }
     }
     sys::LIBBPF_PERF_EVENT_CONT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_in_a_sequence_is_a_loss() {
+        let mut streams = Streams::default();
+        for (cpu, seq) in [(0, 1), (0, 5), (2, 3), (u32::MAX, 9)] {
+            streams.note(Origin { cpu, seq });
+        }
+        assert_eq!(streams.gaps(), 3 + 2);
+        assert_eq!(streams.received(), 3);
+    }
 }

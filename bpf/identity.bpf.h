@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Who a process is: read from its task_struct, while it is there. */
+#ifndef SIGTRAIL_IDENTITY_BPF_H
+#define SIGTRAIL_IDENTITY_BPF_H
+
+#define PF_EXITING 0x4
+#define PF_KTHREAD 0x200000
+
+#define CGROUP_DEPTH 24
+#define PATH_DEPTH 40
+
+/* The number that `level` of the pid namespaces knows a process by. */
+static __always_inline struct upid read_upid(struct pid *pid, __u32 level)
+{
+	struct upid upid = {};
+	void *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
+	void *place = numbers + level * bpf_core_type_size(struct upid);
+
+	bpf_probe_read_kernel(&upid.nr, sizeof(upid.nr),
+			      place + bpf_core_field_offset(struct upid, nr));
+	bpf_probe_read_kernel(&upid.ns, sizeof(upid.ns),
+			      place + bpf_core_field_offset(struct upid, ns));
+	return upid;
+}
+
+/*
+ * The cgroup of the default hierarchy; where that has none (cgroup v1), the
+ * memory controller's.
+ */
+static __always_inline struct cgroup *task_cgroup(struct task_struct *task, __u32 *hierarchy)
+{
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct cgroup *cgroup = BPF_CORE_READ(set, dfl_cgrp);
+	struct cgroup_subsys_state *css = 0;
+
+	*hierarchy = 0;
+	if (BPF_CORE_READ(cgroup, level) > 0 ||
+	    !bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
+		return cgroup;
+	bpf_probe_read_kernel(&css, sizeof(css),
+			      (void *)set + bpf_core_field_offset(struct css_set, subsys) +
+				      bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) *
+					      sizeof(css));
+	cgroup = BPF_CORE_READ(css, cgroup);
+	*hierarchy = BPF_CORE_READ(cgroup, root, hierarchy_id);
+	return cgroup;
+}
+
+/* Ids are unique in a hierarchy only. The default one has number 0. */
+static __always_inline __u64 cgroup_key(struct cgroup *cgroup, __u32 hierarchy)
+{
+	return BPF_CORE_READ(cgroup, kn, id) ^ (__u64)hierarchy << 56;
+}
+
+static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node)
+{
+	struct kernfs_node___parent *old = (void *)node;
+
+	if (bpf_core_field_exists(old->parent))
+		return BPF_CORE_READ(old, parent);
+	return BPF_CORE_READ(node, __parent);
+}
+
+/* Tells the poller the path behind a key, if it was not told before. */
+static __always_inline void announce_cgroup(void *ctx, struct task_struct *task, __u64 key,
+					    enum scratch_user user)
+{
+	__u32 now = epoch, *known = bpf_map_lookup_elem(&cgroups, &key);
+	struct cgroup_record *record;
+	struct kernfs_node *node;
+	__u32 hierarchy;
+	__u64 len = 0;
+
+	if (known && *known == now)
+		return;
+	record = scratch(user);
+	if (!record)
+		return;
+	node = BPF_CORE_READ(task_cgroup(task, &hierarchy), kn);
+	record->header.time_ns = bpf_ktime_get_ns();
+	record->header.kind = RECORD_CGROUP;
+	record->cgroup_key = key;
+	record->truncated = 1;
+	for (int i = 0; i < CGROUP_DEPTH; i++) {
+		struct kernfs_node *parent = kernfs_parent(node);
+		long got;
+
+		if (!parent) {
+			record->truncated = 0;
+			break;
+		}
+		if (len > CGROUP_LEN)
+			break;
+		got = bpf_probe_read_kernel_str(record->path + len, NAME_LEN,
+						BPF_CORE_READ(node, name));
+		if (got <= 0)
+			break;
+		len += got & (NAME_LEN * 2 - 1);
+		node = parent;
+	}
+	if (len > sizeof(record->path))
+		return;
+	record->path_len = len;
+	if (!send_record(ctx, &record->header,
+			 __builtin_offsetof(struct cgroup_record, path) + len))
+		bpf_map_update_elem(&cgroups, &key, &now, BPF_ANY);
+}
+
+/* Fills in all but comm, which means another thread for each side. */
+static __always_inline void read_process(struct process *p, struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+	const struct cred *cred = BPF_CORE_READ(task, real_cred);
+	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
+	__u32 flags = BPF_CORE_READ(task, flags), hierarchy;
+	struct upid upid;
+
+	p->start_ns = BPF_CORE_READ(leader, start_boottime);
+	p->cgroup_key = cgroup_key(task_cgroup(task, &hierarchy), hierarchy);
+	p->tgid = BPF_CORE_READ(task, tgid);
+	p->tid = BPF_CORE_READ(task, pid);
+	p->exec_id = BPF_CORE_READ(task, self_exec_id);
+	p->uid = BPF_CORE_READ(cred, uid.val);
+	p->gid = BPF_CORE_READ(cred, gid.val);
+	p->euid = BPF_CORE_READ(cred, euid.val);
+	p->egid = BPF_CORE_READ(cred, egid.val);
+	p->loginuid = -1;
+	if (bpf_core_field_exists(task->loginuid))
+		p->loginuid = BPF_CORE_READ(task, loginuid.val);
+	p->session = -1;
+	if (bpf_core_field_exists(task->sessionid))
+		p->session = BPF_CORE_READ(task, sessionid);
+	p->ppid = BPF_CORE_READ(parent, tgid);
+	BPF_CORE_READ_INTO(&p->parent_comm, parent, group_leader, comm);
+	/* A dead leader, whose pid is gone, keeps zeros. */
+	p->ns_pid = 0;
+	p->pid_ns = 0;
+	p->ns_level = 0;
+	if (pid) {
+		p->ns_level = BPF_CORE_READ(pid, level);
+		upid = read_upid(pid, p->ns_level);
+		p->ns_pid = upid.nr;
+		p->pid_ns = BPF_CORE_READ(upid.ns, ns.inum);
+	}
+	p->flags = (flags & PF_EXITING ? PROCESS_EXITING : 0) |
+		   (flags & PF_KTHREAD ? PROCESS_KERNEL_THREAD : 0) |
+		   (BPF_CORE_READ(task, exit_state) ? PROCESS_ZOMBIE : 0);
+}
+
+/* Appends the names of a path, leaf first; returns the end. */
+static __always_inline __u64 read_exe(struct image *image, struct file *file)
+{
+	struct vfsmount *vfs = BPF_CORE_READ(file, f_path.mnt);
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	struct mount *mount = (void *)vfs - bpf_core_field_offset(struct mount, mnt);
+	__u64 len = 0;
+
+	if (!BPF_CORE_READ(dentry, d_inode, i_nlink))
+		image->flags |= IMAGE_EXE_DELETED;
+	for (int i = 0; i < PATH_DEPTH; i++) {
+		struct dentry *parent;
+		long got;
+
+		if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
+			struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+
+			if (above == mount)
+				return len;
+			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+			mount = above;
+			continue;
+		}
+		if (len > EXE_LEN)
+			break;
+		got = bpf_probe_read_kernel_str(image->data + len, NAME_LEN,
+						BPF_CORE_READ(dentry, d_name.name));
+		if (got <= 0)
+			break;
+		len += got & (NAME_LEN * 2 - 1);
+		parent = BPF_CORE_READ(dentry, d_parent);
+		/* Not in any mounted tree, as a memfd. */
+		if (parent == dentry)
+			return len;
+		dentry = parent;
+	}
+	image->flags |= IMAGE_EXE_TRUNCATED;
+	return len;
+}
+
+/* Tells the poller what runs in the current process, if it was not told. */
+static __always_inline void announce_image(void *ctx, struct task_struct *task, struct slot *slot,
+					   const struct process *p)
+{
+	struct image_id id = { .start_ns = p->start_ns, .exec_id = p->exec_id, .epoch = epoch };
+	struct image_id *known;
+	__u64 len, start, want;
+	struct mm_struct *mm;
+	struct image *image;
+	__u32 tgid = p->tgid;
+	long got = 0;
+
+	if (slot && slot->image.start_ns == id.start_ns && slot->image.exec_id == id.exec_id &&
+	    slot->image.epoch == id.epoch)
+		return;
+	known = bpf_map_lookup_elem(&images, &tgid);
+	if (known && known->start_ns == id.start_ns && known->exec_id == id.exec_id &&
+	    known->epoch == id.epoch)
+		goto told;
+
+	image = scratch(SCRATCH_IDENTITY);
+	mm = BPF_CORE_READ(task, mm);
+	if (!image || !mm)
+		return;
+	image->header.time_ns = bpf_ktime_get_ns();
+	image->header.kind = RECORD_IMAGE;
+	image->start_ns = id.start_ns;
+	image->tgid = tgid;
+	image->exec_id = id.exec_id;
+	image->flags = 0;
+	image->tty[0] = 0;
+	bpf_probe_read_kernel_str(image->tty, sizeof(image->tty),
+				  BPF_CORE_READ(task, signal, tty, name));
+	len = read_exe(image, BPF_CORE_READ(mm, exe_file));
+	if (len > EXE_LEN + NAME_LEN)
+		return;
+	image->exe_len = len;
+
+	start = BPF_CORE_READ(mm, arg_start);
+	want = BPF_CORE_READ(mm, arg_end) - start;
+	if (want > ARGS_LEN) {
+		want = ARGS_LEN;
+		image->flags |= IMAGE_ARGS_TRUNCATED;
+	}
+	if (args_mode == ARGS_FIRST) {
+		got = bpf_probe_read_user_str(image->data + len, ARGS_LEN, (void *)start);
+	} else if (args_mode == ARGS_FULL) {
+		got = bpf_probe_read_user(image->data + len, want, (void *)start);
+		got = got ?: (long)want;
+	}
+	if (got < 0) {
+		/* Paged out. */
+		image->flags |= IMAGE_ARGS_UNREADABLE;
+		got = 0;
+	}
+	image->args_len = got;
+	len += got & (ARGS_LEN * 2 - 1);
+	if (len > sizeof(image->data))
+		return;
+	if (send_record(ctx, &image->header, __builtin_offsetof(struct image, data) + len))
+		return;
+	bpf_map_update_elem(&images, &tgid, &id, BPF_ANY);
+told:
+	if (slot)
+		slot->image = id;
+}
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* State shared by the probes and the poller, and the way out for records. */
+#ifndef SIGTRAIL_MAPS_BPF_H
+#define SIGTRAIL_MAPS_BPF_H
+
+#define ENOENT 2
+#define ENOSPC 28
+#define EOPNOTSUPP 95
+
+/* Set by the poller. */
+enum trace_state trace_state;
+enum args_mode args_mode;
+/* Raised by the poller when it misses an image or a cgroup that was sent:
+ * each is sent once more.
+ */
+__u32 epoch;
+
+/* Each CPU writes its own only. */
+struct counters counters[MAX_CPUS];
+
+/* A process between two execs. */
+struct image_id {
+	__u64 start_ns;
+	__u32 exec_id;
+	__u32 epoch;
+};
+
+enum slot_state {
+	SLOT_IDLE = 0,
+	SLOT_WANTED = 1,
+	SLOT_UNWANTED = 2,
+};
+
+/*
+ * A thread's slot stays when its call is over, to be filled in place by the
+ * next one: that costs two thirds of inserting and deleting. It counts only
+ * while it is not idle and while the thread's start time agrees, for a tid is
+ * reused. Behind the call is what the thread's last call needs not be asked
+ * again.
+ */
+struct slot {
+	__u64 start_time;
+	enum slot_state state;
+	/* A recipient in the target's set was seen. */
+	__u32 target_matched;
+	struct call call;
+	/* The image and cgroups that the poller knows already. */
+	struct image_id image;
+	__u64 sender_cgroup;
+	__u64 target_cgroup;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 10240);
+	__type(key, __u32);
+	__type(value, struct slot);
+} inflight SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} events SEC(".maps");
+
+/* Processes whose image the poller knows, by tgid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 10240);
+	__type(key, __u32);
+	__type(value, struct image_id);
+} images SEC(".maps");
+
+/* Cgroups whose path the poller knows, by key; the value is the epoch. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 2048);
+	__type(key, __u64);
+	__type(value, __u32);
+} cgroups SEC(".maps");
+
+/* Room for what the stack is too small for. One for the exit probes, which
+ * do not interrupt each other, one for the witness, which interrupts them.
+ */
+union scratch {
+	struct call call;
+	struct image image;
+	struct cgroup_record cgroup;
+	struct recipient_record recipient;
+};
+
+enum scratch_user {
+	SCRATCH_CALL = 0,
+	SCRATCH_IDENTITY = 1,
+	SCRATCH_RECIPIENT = 2,
+	SCRATCH_WITNESS_CGROUP = 3,
+	SCRATCH_USERS = 4,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SCRATCH_USERS);
+	__type(key, __u32);
+	__type(value, union scratch);
+} scratches SEC(".maps");
+
+static __always_inline void *scratch(enum scratch_user user)
+{
+	__u32 key = user;
+
+	return bpf_map_lookup_elem(&scratches, &key);
+}
+
+static __always_inline struct counters *cpu_counters(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return cpu < MAX_CPUS ? &counters[cpu] : 0;
+}
+
+/* Sends a record with its header completed. Returns 0 if a ring took it. */
+static __always_inline long send_record(void *ctx, struct header *header, __u64 size)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	long err;
+
+	if (cpu >= MAX_CPUS)
+		return -ENOENT;
+	header->cpu = cpu;
+	header->cpu_seq = ++counters[cpu].cpu_seq;
+	err = bpf_perf_event_output(ctx, &events, BPF_F_CURRENT_CPU, header, size);
+	if (!err)
+		return 0;
+	if (header->kind != RECORD_CALL)
+		counters[cpu].other_refused++;
+	else if (err == -ENOSPC)
+		counters[cpu].ring_full++;
+	else if (err == -ENOENT || err == -EOPNOTSUPP)
+		counters[cpu].ring_absent++;
+	else
+		counters[cpu].ring_error++;
+	return err;
+}
+
+#endif

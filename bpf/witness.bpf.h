@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Who really got a signal, and what the kernel did with it. */
+#ifndef SIGTRAIL_WITNESS_BPF_H
+#define SIGTRAIL_WITNESS_BPF_H
+
+#define SIGNAL_GROUP_EXIT 0x4
+#define SI_USER 0
+#define SI_TKILL (-6)
+
+/* QUIT, ILL, TRAP, ABRT, BUS, FPE, SEGV, XCPU, XFSZ, SYS: dumping core is
+ * decided when they are taken, so it has to be foretold here.
+ */
+#define CORE_DUMPS                                                                                 \
+	(1ULL << 2 | 1ULL << 3 | 1ULL << 4 | 1ULL << 5 | 1ULL << 6 | 1ULL << 7 | 1ULL << 10 |      \
+	 1ULL << 23 | 1ULL << 24 | 1ULL << 30)
+
+static __always_inline enum disposition read_disposition(struct task_struct *task, __s32 sig)
+{
+	__u64 place = bpf_core_field_offset(struct sighand_struct, action) +
+		      (sig - 1) * bpf_core_type_size(struct k_sigaction) +
+		      bpf_core_field_offset(struct k_sigaction, sa.sa_handler);
+	__u64 handler = 0;
+
+	bpf_probe_read_kernel(&handler, sizeof(handler),
+			      (void *)BPF_CORE_READ(task, sighand) + place);
+	return handler > 1 ? DISPOSITION_HANDLER : handler;
+}
+
+/* A process as `current`, the sender, addresses it. */
+static __always_inline void read_recipient(struct recipient *r, struct task_struct *task,
+					   struct task_struct *sender, int group)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct pid *own = BPF_CORE_READ(sender, thread_pid);
+	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
+	__u32 level = BPF_CORE_READ(own, level);
+
+	read_process(&r->process, task);
+	BPF_CORE_READ_INTO(&r->process.comm, group ? leader : task, comm);
+	r->sender_ns_pid = 0;
+	if (pid && level <= BPF_CORE_READ(pid, level)) {
+		struct upid upid = read_upid(pid, level);
+
+		if (upid.ns == read_upid(own, level).ns)
+			r->sender_ns_pid = upid.nr;
+	}
+}
+
+static __always_inline void read_outcome(struct recipient *r, struct task_struct *task, __s32 sig,
+					 int result)
+{
+	__u64 bit = 1ULL << (sig - 1);
+
+	r->outcome = result;
+	r->disposition = read_disposition(task, sig);
+	r->blocked = (BPF_CORE_READ(task, blocked.sig[0]) & bit) != 0;
+	r->fatal = 0;
+	if (result != OUTCOME_DELIVERED)
+		return;
+	if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
+		r->fatal = 1;
+	else if (CORE_DUMPS & bit)
+		r->fatal = r->disposition == DISPOSITION_DEFAULT && !r->blocked;
+}
+
+/* Is this signal the one that the call in flight sends? Timers, too, come in
+ * any task's context. Since 7.3 kill() passes no siginfo (0).
+ */
+static __always_inline int is_sent_by(const struct call *call, __s32 sig,
+				      struct kernel_siginfo *info)
+{
+	__s32 code;
+
+	if (sig != call->sig || sig < 1 || sig > 64)
+		return 0;
+	if (!info)
+		return 1;
+	if ((__u64)info == 1)
+		return 0;
+	code = BPF_CORE_READ(info, si_code);
+	return code == SI_USER || code == SI_TKILL;
+}
+
+static __always_inline int is_group_call(const struct call *call)
+{
+	return call->syscall == SYSCALL_KILL && call->target <= 0;
+}
+
+SEC("raw_tp/signal_generate")
+int signal_witness(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct kernel_siginfo *info = (void *)ctx->args[1];
+	struct task_struct *task = (void *)ctx->args[2];
+	__s32 sig = ctx->args[0];
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct recipient_record *record;
+	const struct filters *f;
+	struct recipient *r;
+	struct slot *slot;
+
+	if (trace_state == TRACE_OFF)
+		return 0;
+	slot = bpf_map_lookup_elem(&inflight, &tid);
+	if (!slot || slot->state != SLOT_WANTED || !is_sent_by(&slot->call, sig, info))
+		return 0;
+
+	/* One recipient rides in its call's record. */
+	if (is_group_call(&slot->call)) {
+		record = scratch(SCRATCH_RECIPIENT);
+		if (!record)
+			return 0;
+		record->header.time_ns = bpf_ktime_get_ns();
+		record->header.kind = RECORD_RECIPIENT;
+		record->call_time_ns = slot->call.header.time_ns;
+		record->tid = tid;
+		r = &record->recipient;
+	} else {
+		record = 0;
+		r = &slot->call.recipient;
+		slot->call.flags |= CALL_HAS_RECIPIENT;
+	}
+	read_recipient(r, task, (void *)bpf_get_current_task(), ctx->args[3]);
+	read_outcome(r, task, sig, ctx->args[4]);
+	slot->call.recipient_count++;
+
+	f = current_filters();
+	if (f->sets & TARGET_SETS || f->fatal_only)
+		slot->target_matched |= wants_target(f, r);
+	if (r->process.cgroup_key != slot->target_cgroup) {
+		announce_cgroup(ctx, task, r->process.cgroup_key, SCRATCH_WITNESS_CGROUP);
+		slot->target_cgroup = r->process.cgroup_key;
+	}
+	if (record && send_record(ctx, &record->header, sizeof(*record)))
+		slot->call.recipients_refused++;
+	return 0;
+}
+
+#endif
