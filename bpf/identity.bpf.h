@@ -23,20 +23,24 @@ static __always_inline struct upid read_upid(struct pid *pid, __u32 level)
 	return upid;
 }
 
-/*
- * The cgroup of the default hierarchy; where that has none (cgroup v1), the
- * memory controller's.
- */
-static __always_inline struct cgroup *task_cgroup(struct task_struct *task, __u32 *hierarchy)
+static __always_inline void read_ns_pid(struct process *p, struct pid *pid)
+{
+	struct upid upid = read_upid(pid, p->ns_level);
+
+	p->ns_pid = upid.nr;
+	p->pid_ns = BPF_CORE_READ(upid.ns, ns.inum);
+}
+
+/* Where the default hierarchy has no cgroup below its root. */
+static __always_inline struct cgroup *other_cgroup(struct task_struct *task, __u32 *hierarchy)
 {
 	struct css_set *set = BPF_CORE_READ(task, cgroups);
-	struct cgroup *cgroup = BPF_CORE_READ(set, dfl_cgrp);
 	struct cgroup_subsys_state *css = 0;
+	struct cgroup *cgroup;
 
 	*hierarchy = 0;
-	if (BPF_CORE_READ(cgroup, level) > 0 ||
-	    !bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
-		return cgroup;
+	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
+		return BPF_CORE_READ(set, dfl_cgrp);
 	bpf_probe_read_kernel(&css, sizeof(css),
 			      (void *)set + bpf_core_field_offset(struct css_set, subsys) +
 				      bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) *
@@ -47,9 +51,70 @@ static __always_inline struct cgroup *task_cgroup(struct task_struct *task, __u3
 }
 
 /* Ids are unique in a hierarchy only. The default one has number 0. */
-static __always_inline __u64 cgroup_key(struct cgroup *cgroup, __u32 hierarchy)
+static __always_inline __u64 other_cgroup_key(struct task_struct *task)
 {
+	__u32 hierarchy;
+	struct cgroup *cgroup = other_cgroup(task, &hierarchy);
+
 	return BPF_CORE_READ(cgroup, kn, id) ^ (__u64)hierarchy << 56;
+}
+
+static __always_inline struct cgroup *task_cgroup(struct task_struct *task)
+{
+	struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	__u32 hierarchy;
+
+	return BPF_CORE_READ(cgroup, level) > 0 ? cgroup : other_cgroup(task, &hierarchy);
+}
+
+static __always_inline void copy_comm(__u8 *to, const char *comm)
+{
+	const __u64 *from = (const void *)comm;
+	__u64 words[2] = { from[0], from[1] };
+
+	__builtin_memcpy(to, words, sizeof(words));
+}
+
+#define GET(...) ___arrow(__VA_ARGS__)
+#define GET_COMM(to, task) copy_comm(to, (task)->comm)
+#define NAMED(name) name##_typed
+#include "process.bpf.h"
+
+#define GET(...) BPF_CORE_READ(__VA_ARGS__)
+#define GET_COMM(to, task) bpf_probe_read_kernel(to, COMM_LEN, (task)->comm)
+#define NAMED(name) name##_probed
+#include "process.bpf.h"
+
+/* From 5.11 on the verifier knows the type of the current task. */
+static __always_inline int current_is_typed(void)
+{
+	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
+}
+
+static __always_inline __u64 current_start_time(void)
+{
+	if (current_is_typed())
+		return thread_start_time_typed(bpf_get_current_task_btf());
+	return thread_start_time_probed((void *)bpf_get_current_task());
+}
+
+static __always_inline __u32 current_ns_level(void)
+{
+	struct task_struct *task;
+
+	if (current_is_typed())
+		return bpf_get_current_task_btf()->thread_pid->level;
+	task = (void *)bpf_get_current_task();
+	return BPF_CORE_READ(task, thread_pid, level);
+}
+
+static __always_inline void read_current(struct process *p)
+{
+	if (current_is_typed())
+		read_process_typed(p, bpf_get_current_task_btf());
+	else
+		read_process_probed(p, (void *)bpf_get_current_task());
+	bpf_get_current_comm(p->comm, sizeof(p->comm));
 }
 
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node)
@@ -68,7 +133,6 @@ static __always_inline void announce_cgroup(void *ctx, struct task_struct *task,
 	__u32 now = epoch, *known = bpf_map_lookup_elem(&cgroups, &key);
 	struct cgroup_record *record;
 	struct kernfs_node *node;
-	__u32 hierarchy;
 	__u64 len = 0;
 
 	if (known && *known == now)
@@ -76,7 +140,7 @@ static __always_inline void announce_cgroup(void *ctx, struct task_struct *task,
 	record = scratch(user);
 	if (!record)
 		return;
-	node = BPF_CORE_READ(task_cgroup(task, &hierarchy), kn);
+	node = BPF_CORE_READ(task_cgroup(task), kn);
 	record->header.time_ns = bpf_ktime_get_ns();
 	record->header.kind = RECORD_CGROUP;
 	record->cgroup_key = key;
@@ -104,48 +168,6 @@ static __always_inline void announce_cgroup(void *ctx, struct task_struct *task,
 	if (!send_record(ctx, &record->header,
 			 __builtin_offsetof(struct cgroup_record, path) + len))
 		bpf_map_update_elem(&cgroups, &key, &now, BPF_ANY);
-}
-
-/* Fills in all but comm, which means another thread for each side. */
-static __always_inline void read_process(struct process *p, struct task_struct *task)
-{
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
-	const struct cred *cred = BPF_CORE_READ(task, real_cred);
-	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
-	__u32 flags = BPF_CORE_READ(task, flags), hierarchy;
-	struct upid upid;
-
-	p->start_ns = BPF_CORE_READ(leader, start_boottime);
-	p->cgroup_key = cgroup_key(task_cgroup(task, &hierarchy), hierarchy);
-	p->tgid = BPF_CORE_READ(task, tgid);
-	p->tid = BPF_CORE_READ(task, pid);
-	p->exec_id = BPF_CORE_READ(task, self_exec_id);
-	p->uid = BPF_CORE_READ(cred, uid.val);
-	p->gid = BPF_CORE_READ(cred, gid.val);
-	p->euid = BPF_CORE_READ(cred, euid.val);
-	p->egid = BPF_CORE_READ(cred, egid.val);
-	p->loginuid = -1;
-	if (bpf_core_field_exists(task->loginuid))
-		p->loginuid = BPF_CORE_READ(task, loginuid.val);
-	p->session = -1;
-	if (bpf_core_field_exists(task->sessionid))
-		p->session = BPF_CORE_READ(task, sessionid);
-	p->ppid = BPF_CORE_READ(parent, tgid);
-	BPF_CORE_READ_INTO(&p->parent_comm, parent, group_leader, comm);
-	/* A dead leader, whose pid is gone, keeps zeros. */
-	p->ns_pid = 0;
-	p->pid_ns = 0;
-	p->ns_level = 0;
-	if (pid) {
-		p->ns_level = BPF_CORE_READ(pid, level);
-		upid = read_upid(pid, p->ns_level);
-		p->ns_pid = upid.nr;
-		p->pid_ns = BPF_CORE_READ(upid.ns, ns.inum);
-	}
-	p->flags = (flags & PF_EXITING ? PROCESS_EXITING : 0) |
-		   (flags & PF_KTHREAD ? PROCESS_KERNEL_THREAD : 0) |
-		   (BPF_CORE_READ(task, exit_state) ? PROCESS_ZOMBIE : 0);
 }
 
 /* Appends the names of a path, leaf first; returns the end. */

@@ -48,6 +48,10 @@ struct slot {
 	struct image_id image;
 	__u64 sender_cgroup;
 	__u64 target_cgroup;
+	/* The number that call.recipient was looked up by, and when; 0: none. */
+	__u64 looked_up_ns;
+	__s32 looked_up;
+	__u32 pad;
 };
 
 struct {

@@ -18,11 +18,6 @@
 
 static const struct slot new_slot;
 
-static __always_inline __u64 thread_start_time(struct task_struct *task)
-{
-	return BPF_CORE_READ(task, start_time);
-}
-
 /* Can an exit without an entry still tell its arguments? (5.15 and later) */
 static __always_inline int can_read_saved_args(void)
 {
@@ -71,35 +66,53 @@ static __always_inline int probe_entry(enum syscall_kind syscall, __s32 target, 
 		return 0;
 	}
 	start_call(&slot->call, syscall, target, target_tid, sig);
-	slot->start_time = thread_start_time((void *)bpf_get_current_task());
+	slot->start_time = current_start_time();
 	slot->target_matched = 0;
 	slot->state = wanted ? SLOT_WANTED : SLOT_UNWANTED;
 	return 0;
 }
 
+/* Looking a target up costs as much as all the rest, and floods of signal 0
+ * ask for the same one: what was found stands for this long.
+ */
+#define LOOKED_UP_NS 1000000
+
 /*
  * A call that signalled nobody (it failed, or signal 0 only asked) names its
  * target by number alone: newer kernels can still be asked who that is.
  */
-static __always_inline void look_up_target(struct call *call, struct task_struct *sender)
+static __always_inline void look_up_target(void *ctx, struct call *call, struct slot *slot)
 {
 	struct recipient *r = &call->recipient;
 	struct task_struct *task;
-	int group = call->syscall == SYSCALL_KILL;
 	__s32 pid = call->syscall == SYSCALL_TGKILL ? call->target_tid : call->target;
 
-	if (call->flags & CALL_HAS_RECIPIENT || pid <= 0 || !bpf_ksym_exists(bpf_task_from_vpid))
+	if (pid <= 0 || !bpf_ksym_exists(bpf_task_from_vpid))
 		return;
+	if (slot && !call->ret && slot->looked_up == pid &&
+	    call->header.time_ns - slot->looked_up_ns < LOOKED_UP_NS) {
+		call->flags |= CALL_HAS_RECIPIENT;
+		return;
+	}
 	task = bpf_task_from_vpid(pid);
 	if (!task)
 		return;
-	read_recipient(r, task, sender, group);
+	read_recipient(r, task, call->syscall == SYSCALL_KILL);
 	r->outcome = OUTCOME_NONE;
 	r->disposition = 0;
 	r->blocked = 0;
 	r->fatal = 0;
-	bpf_task_release(task);
 	call->flags |= CALL_HAS_RECIPIENT;
+	if (!slot || slot->target_cgroup != r->process.cgroup_key) {
+		announce_cgroup(ctx, task, r->process.cgroup_key, SCRATCH_IDENTITY);
+		if (slot)
+			slot->target_cgroup = r->process.cgroup_key;
+	}
+	if (slot) {
+		slot->looked_up = pid;
+		slot->looked_up_ns = call->header.time_ns;
+	}
+	bpf_task_release(task);
 }
 
 /* Completes a call that returned, and sends it if its target is wanted. */
@@ -113,7 +126,7 @@ static __always_inline void finish_call(void *ctx, struct call *call, struct slo
 		return;
 	call->ret = ret;
 	if (!call->recipient_count)
-		look_up_target(call, task);
+		look_up_target(ctx, call, slot);
 	if (f->fatal_only && !(slot && slot->target_matched))
 		return;
 	if (f->sets & TARGET_SETS && !(slot && slot->target_matched)) {
@@ -124,8 +137,7 @@ static __always_inline void finish_call(void *ctx, struct call *call, struct slo
 		else if (!wants_target(f, &call->recipient))
 			return;
 	}
-	read_process(&call->sender, task);
-	bpf_get_current_comm(call->sender.comm, sizeof(call->sender.comm));
+	read_current(&call->sender);
 	announce_image(ctx, task, slot, &call->sender);
 	if (!slot || slot->sender_cgroup != call->sender.cgroup_key) {
 		announce_cgroup(ctx, task, call->sender.cgroup_key, SCRATCH_IDENTITY);
@@ -173,7 +185,7 @@ static __always_inline int probe_exit(void *ctx, enum syscall_kind syscall, __s3
 		return 0;
 	slot = bpf_map_lookup_elem(&inflight, &tid);
 	if (!slot || slot->state == SLOT_IDLE || slot->call.syscall != syscall ||
-	    slot->start_time != thread_start_time((void *)bpf_get_current_task())) {
+	    slot->start_time != current_start_time()) {
 		exit_without_entry(ctx, syscall, ret);
 		return 0;
 	}

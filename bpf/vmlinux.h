@@ -39,6 +39,7 @@ enum {
 
 /* Asked by name whether this kernel has them. */
 enum bpf_func_id {
+	BPF_FUNC_get_current_task_btf = 158,
 	BPF_FUNC_task_pt_regs = 175,
 };
 
@@ -231,10 +232,6 @@ struct trace_entry {
 	unsigned char flags;
 	unsigned char preempt_count;
 	int pid;
-};
-
-struct bpf_raw_tracepoint_args {
-	__u64 args[0];
 };
 
 struct syscall_trace_enter {

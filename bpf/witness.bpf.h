@@ -22,23 +22,30 @@ static __always_inline enum disposition read_disposition(struct task_struct *tas
 	__u64 handler = 0;
 
 	bpf_probe_read_kernel(&handler, sizeof(handler),
-			      (void *)BPF_CORE_READ(task, sighand) + place);
+			      (void *)task->sighand + place);
 	return handler > 1 ? DISPOSITION_HANDLER : handler;
 }
 
-/* A process as `current`, the sender, addresses it. */
-static __always_inline void read_recipient(struct recipient *r, struct task_struct *task,
-					   struct task_struct *sender, int group)
+/* A process as the current one addresses it. `task` is typed. */
+static __always_inline void read_recipient(struct recipient *r, struct task_struct *task, int group)
 {
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	struct pid *own = BPF_CORE_READ(sender, thread_pid);
-	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
-	__u32 level = BPF_CORE_READ(own, level);
+	struct task_struct *sender = (void *)bpf_get_current_task();
+	__u32 level = current_ns_level();
+	struct pid *own, *pid;
 
-	read_process(&r->process, task);
-	BPF_CORE_READ_INTO(&r->process.comm, group ? leader : task, comm);
+	read_process_typed(&r->process, task);
+	if (group)
+		copy_comm(r->process.comm, task->group_leader->comm);
+	else
+		copy_comm(r->process.comm, task->comm);
+	r->sender_ns_pid = r->process.tgid;
+	/* In the initial namespace every process has its global number. */
+	if (!level)
+		return;
 	r->sender_ns_pid = 0;
-	if (pid && level <= BPF_CORE_READ(pid, level)) {
+	own = BPF_CORE_READ(sender, thread_pid);
+	pid = task->group_leader->thread_pid;
+	if (pid && level <= r->process.ns_level) {
 		struct upid upid = read_upid(pid, level);
 
 		if (upid.ns == read_upid(own, level).ns)
@@ -53,11 +60,11 @@ static __always_inline void read_outcome(struct recipient *r, struct task_struct
 
 	r->outcome = result;
 	r->disposition = read_disposition(task, sig);
-	r->blocked = (BPF_CORE_READ(task, blocked.sig[0]) & bit) != 0;
+	r->blocked = (task->blocked.sig[0] & bit) != 0;
 	r->fatal = 0;
 	if (result != OUTCOME_DELIVERED)
 		return;
-	if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
+	if (task->signal->flags & SIGNAL_GROUP_EXIT)
 		r->fatal = 1;
 	else if (CORE_DUMPS & bit)
 		r->fatal = r->disposition == DISPOSITION_DEFAULT && !r->blocked;
@@ -86,12 +93,13 @@ static __always_inline int is_group_call(const struct call *call)
 	return call->syscall == SYSCALL_KILL && call->target <= 0;
 }
 
-SEC("raw_tp/signal_generate")
-int signal_witness(struct bpf_raw_tracepoint_args *ctx)
+/* (sig, siginfo, task, group, result) */
+SEC("tp_btf/signal_generate")
+int signal_witness(__u64 *ctx)
 {
-	struct kernel_siginfo *info = (void *)ctx->args[1];
-	struct task_struct *task = (void *)ctx->args[2];
-	__s32 sig = ctx->args[0];
+	struct kernel_siginfo *info = (void *)ctx[1];
+	struct task_struct *task = (void *)ctx[2];
+	__s32 sig = ctx[0];
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct recipient_record *record;
 	const struct filters *f;
@@ -118,9 +126,10 @@ int signal_witness(struct bpf_raw_tracepoint_args *ctx)
 		record = 0;
 		r = &slot->call.recipient;
 		slot->call.flags |= CALL_HAS_RECIPIENT;
+		slot->looked_up = 0;
 	}
-	read_recipient(r, task, (void *)bpf_get_current_task(), ctx->args[3]);
-	read_outcome(r, task, sig, ctx->args[4]);
+	read_recipient(r, task, ctx[3]);
+	read_outcome(r, task, sig, ctx[4]);
 	slot->call.recipient_count++;
 
 	f = current_filters();

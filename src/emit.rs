@@ -1,20 +1,25 @@
 //! Records -> lines -> sink. Numbers the lines, and keeps the books of what
 //! the sink refused.
 
+mod fit;
+mod pieces;
+
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
+use self::{
+    fit::{fitting, push_fitting, recipient_json, room},
+    pieces::Pieces,
+};
 use crate::{
     clock::{Clock, Timestamp, boottime_ns, monotonic_ns},
     config::{Config, Format},
     event::{Call, Recipient},
     identity::{Names, Registry, Users},
     pretty::Pretty,
-    record::{
-        Head, LINE_MAX, Limits, Lost, Party, Reached, Recipients, Signal, Status, Told, push_line,
-    },
+    record::{Head, Limits, Lost, Recipients, Sides, Signal, Status, Told, push_line},
     select::{Places, wants_undecided},
     sink::{Closed, Refused, Sink, SinkGone},
     status::{Losses, Reason, Unsaid},
@@ -42,6 +47,7 @@ pub struct Emitter {
     hostname: String,
     kernel: String,
     line: Vec<u8>,
+    pieces: Pieces,
     seq: u64,
     events: u64,
     late: u64,
@@ -69,6 +75,7 @@ impl Emitter {
             hostname: name.nodename().to_string_lossy().into_owned(),
             kernel: preflight::release(),
             line: Vec::with_capacity(4096),
+            pieces: Pieces::default(),
             seq: 0,
             events: 0,
             late: 0,
@@ -88,9 +95,11 @@ impl Emitter {
         self.events
     }
 
-    /// Before each batch: the wall clock may have been set.
-    pub fn sync_clock(&mut self) {
+    /// Before each batch: the wall clock may have been set, and names may have
+    /// been learned since.
+    pub fn start_batch(&mut self) {
         self.clock.sync();
+        self.pieces.forget();
     }
 
     /// Makes a call's line, or enters the call into the books as lost.
@@ -163,15 +172,16 @@ impl Emitter {
         let mut rest = &group[..];
         match self.format {
             Format::Json => {
-                let room = push_fitting(&mut self.line, head, told, &[])?;
+                let room = push_fitting(&mut self.line, &mut self.pieces, head, told, &[])?;
                 if !rest.is_empty() {
                     let (here, later) = rest.split_at(fitting(rest, room));
-                    push_fitting(&mut self.line, head, told, here)?;
+                    push_fitting(&mut self.line, &mut self.pieces, head, told, here)?;
                     rest = later;
                 }
             }
             Format::Pretty { colour } => {
-                let record = Signal::new(head, told, &[], Limits::STEPS[1]);
+                let sides = Sides::new(told, Limits::STEPS[1]);
+                let record = Signal::new(head, told, sides, &[]);
                 self.line.clear();
                 Pretty { colour }.signal(&mut self.line, &record)?;
                 rest = &[];
@@ -316,58 +326,4 @@ impl Emitter {
     pub fn close(self, deadline: std::time::Instant) -> Closed {
         self.sink.close(deadline)
     }
-}
-
-/// Makes a call's line with as much of its texts as fits, in place of what
-/// `line` held. Returns the bytes that more recipients may take.
-fn push_fitting(
-    line: &mut Vec<u8>,
-    head: Head<'_>,
-    told: Told<'_>,
-    recipients: &[Box<RawValue>],
-) -> Result<usize> {
-    for (step, limits) in Limits::STEPS.into_iter().enumerate() {
-        let mut record = Signal::new(head, told, recipients, limits);
-        record.truncated |= step > 0;
-        line.clear();
-        push_line(line, &record)?;
-        if line.len() <= LINE_MAX {
-            break;
-        }
-    }
-    Ok(room(line))
-}
-
-/// Bytes that a line may grow by, its recipients' key set aside.
-fn room(line: &[u8]) -> usize {
-    const KEY: usize = r#","recipients":[]"#.len();
-    LINE_MAX.saturating_sub(line.len() + KEY)
-}
-
-/// How many of the recipients take no more than `room` bytes.
-fn fitting(recipients: &[Box<RawValue>], room: usize) -> usize {
-    let mut taken = 0;
-    (recipients.iter())
-        .take_while(|recipient| {
-            taken += recipient.get().len() + 1;
-            taken <= room
-        })
-        .count()
-}
-
-/// A recipient that leaves room for the rest of its line.
-fn recipient_json(told: Told<'_>, recipient: &Recipient, names: &Names) -> Result<Box<RawValue>> {
-    const MOST: usize = LINE_MAX * 3 / 4;
-    let mut json = None;
-    for limits in &Limits::STEPS[1..] {
-        let (party, _) = Party::new(&recipient.process, names, told, *limits);
-        let reached = Reached::new(recipient, party, told.call.scope());
-        let made = to_raw_value(&reached)?;
-        let fits = made.get().len() <= MOST;
-        json = Some(made);
-        if fits {
-            break;
-        }
-    }
-    json.map_or_else(|| Ok(to_raw_value(&())?), Ok)
 }

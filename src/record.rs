@@ -36,7 +36,7 @@ pub struct Head<'a> {
 
 /// One call that sent, or tried to send, a signal.
 #[derive(Debug, Serialize)]
-pub struct Signal<'a> {
+pub struct Signal<'a, S = Sender<'a>, T = Target<'a>> {
     /// When the call was entered.
     pub timestamp: Timestamp,
     /// `signal`
@@ -66,9 +66,9 @@ pub struct Signal<'a> {
     #[serde(skip_serializing_if = "is_false")]
     pub truncated: bool,
     /// Who called.
-    pub sender: Sender<'a>,
+    pub sender: S,
     /// Whom it was meant for.
-    pub target: Target<'a>,
+    pub target: T,
     /// How sender and target are related: what holds is there, and true. Left
     /// out where the target is not known, or is a group.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,25 +129,39 @@ pub struct Told<'a> {
     pub own_pid: u32,
 }
 
-impl<'a> Signal<'a> {
-    /// The record of a call, with fields of these lengths at most.
+/// Both sides of a call, as records or as their JSON.
+#[derive(Debug)]
+pub struct Sides<S, T> {
+    /// Who called.
+    pub sender: S,
+    /// Whom it was meant for.
+    pub target: T,
+    /// Some text in them was cut.
+    pub truncated: bool,
+}
+
+impl<'a> Sides<Sender<'a>, Target<'a>> {
+    /// With texts of these lengths at most.
+    pub fn new(told: Told<'a>, limits: Limits) -> Self {
+        let (sender, sender_cut) = Sender::new(told, limits);
+        let (target, target_cut) = Target::new(told, limits);
+        Self {
+            sender,
+            target,
+            truncated: sender_cut || target_cut,
+        }
+    }
+}
+
+impl<'a, S, T> Signal<'a, S, T> {
+    /// The record of a call.
     pub fn new(
         head: Head<'a>,
         told: Told<'a>,
+        sides: Sides<S, T>,
         recipients: &'a [Box<RawValue>],
-        limits: Limits,
     ) -> Self {
         let call = told.call;
-        let (sender, sender_cut) = Party::new(&call.sender, told.sender, told, limits);
-        let mut cut = sender_cut;
-        let mut reached = None;
-        let mut relation = None;
-        if let Some((recipient, names)) = told.target {
-            let (party, target_cut) = Party::new(&recipient.process, names, told, limits);
-            cut |= target_cut;
-            relation = Some(Relation::new(told, &recipient.process, names));
-            reached = Some(Reached::new(recipient, party, call.scope()));
-        }
         let group = call.scope().is_group() && call.ret == 0 && call.signal != 0;
         Self {
             timestamp: head.timestamp,
@@ -161,10 +175,11 @@ impl<'a> Signal<'a> {
             errno: (call.ret < 0).then(|| errno_name(-i64::from(call.ret))),
             entry_missing: call.entry_missing,
             late: told.late,
-            truncated: cut,
-            sender: Sender::new(&call.sender, sender),
-            target: Target::new(call, reached),
-            relation,
+            truncated: sides.truncated,
+            sender: sides.sender,
+            target: sides.target,
+            relation: (told.target)
+                .map(|(recipient, names)| Relation::new(told, &recipient.process, names)),
             recipient_count: group.then_some(call.recipient_count),
             recipients_lost: call.recipients_lost,
             recipients,

@@ -221,7 +221,7 @@ impl<'obj, 'config> Run<'obj, 'config> {
         // After the rings: what is missing in them is counted by now.
         let counters = self.tracer.counters();
         self.enter_losses(counters, gaps, before_ns);
-        self.emitter.sync_clock();
+        self.emitter.start_batch();
 
         let horizon_ns = self.mark_ns.saturating_sub(slack_ns);
         self.release(horizon_ns)?;

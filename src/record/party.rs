@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Told, is_false};
 use crate::{
     clock::Timestamp,
-    event::{Call, Process, Recipient, Scope, Source},
+    event::{Process, Recipient, Scope, Source},
     identity::Names,
     text::text,
 };
@@ -253,12 +253,16 @@ pub struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    pub(super) fn new(process: &Process, party: Party<'a>) -> Self {
-        Self {
+    /// The caller, and whether some text was cut.
+    pub fn new(told: Told<'a>, limits: Limits) -> (Self, bool) {
+        let process = &told.call.sender;
+        let (party, cut) = Party::new(process, told.sender, told, limits);
+        let sender = Self {
             pid: process.pid,
             tid: process.tid,
             party,
-        }
+        };
+        (sender, cut)
     }
 }
 
@@ -340,14 +344,23 @@ impl<'a> Reached<'a> {
 }
 
 impl<'a> Target<'a> {
-    pub(super) fn new(call: &Call, reached: Option<Reached<'a>>) -> Self {
-        Self {
+    /// What was asked for, and whether some text was cut.
+    pub fn new(told: Told<'a>, limits: Limits) -> (Self, bool) {
+        let call = told.call;
+        let mut was_cut = false;
+        let reached = told.target.map(|(recipient, names)| {
+            let (party, cut) = Party::new(&recipient.process, names, told, limits);
+            was_cut = cut;
+            Reached::new(recipient, party, call.scope())
+        });
+        let target = Self {
             scope: call.scope().name(),
             arg: call.arg,
             tgid: call.tgid(),
             arg_tid: call.second_arg(),
             reached,
-        }
+        };
+        (target, was_cut)
     }
 }
 

@@ -370,7 +370,14 @@ fn capture_warnings() {
             if warnings.len() == WARNINGS_KEPT {
                 warnings.pop_front();
             }
-            warnings.push_back(text.trim().to_owned());
+            // The verifier's log has thousands of lines; its end says why.
+            let text = text.trim();
+            let last = text.lines().rev().find(|line| !line.starts_with("-- END"));
+            let short = match last {
+                Some(last) if text.lines().nth(1).is_some() => last,
+                _ => text,
+            };
+            warnings.push_back(short.chars().take(300).collect());
         }
     })));
 }
