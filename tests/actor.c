@@ -1,0 +1,312 @@
+/*
+ * What the tests observe: a process that does as it is told on stdin, one
+ * command a line, and answers each with a line of numbers, so that a test
+ * knows what happened and when. It blocks every signal unless told otherwise,
+ * and it and all of its children die with the test.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WORDS 8
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(99);
+}
+
+/* All 64, those that libc keeps for itself included. */
+static void mask_all(int how)
+{
+	uint64_t all = ~0ULL;
+
+	if (syscall(SYS_rt_sigprocmask, how, &all, NULL, sizeof(all)))
+		die("rt_sigprocmask");
+}
+
+static pid_t fork_mortal(void)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(99);
+		close(0);
+		close(1);
+	}
+	return pid;
+}
+
+static void wait_for_ever(void)
+{
+	for (;;)
+		pause();
+}
+
+static long number_of(const char *name)
+{
+	if (!strcmp(name, "kill"))
+		return SYS_kill;
+	if (!strcmp(name, "tkill"))
+		return SYS_tkill;
+	if (!strcmp(name, "tgkill"))
+		return SYS_tgkill;
+	fprintf(stderr, "no system call %s\n", name);
+	exit(99);
+}
+
+/* A register's 64 bits, in decimal (signed) or hexadecimal. */
+static unsigned long value_of(const char *word)
+{
+	if (!word)
+		return 0;
+	return word[0] == '-' ? (unsigned long)strtol(word, NULL, 0) : strtoul(word, NULL, 0);
+}
+
+struct call {
+	long number;
+	unsigned long arg[3];
+	long tid, ret;
+};
+
+static struct call parse_call(char **word)
+{
+	struct call call = { .number = number_of(word[1]) };
+
+	for (int i = 0; i < 3; i++)
+		call.arg[i] = value_of(word[2 + i]);
+	return call;
+}
+
+static void *make_call(void *data)
+{
+	struct call *call = data;
+	long ret = syscall(call->number, call->arg[0], call->arg[1], call->arg[2]);
+
+	call->ret = ret < 0 ? -errno : ret;
+	call->tid = syscall(SYS_gettid);
+	return NULL;
+}
+
+static void call_from_thread(struct call *call)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, make_call, call) || pthread_join(thread, NULL))
+		die("pthread");
+}
+
+static void *idle_thread(void *data)
+{
+	long tid = syscall(SYS_gettid);
+
+	if (write(*(int *)data, &tid, sizeof(tid)) != sizeof(tid))
+		die("write");
+	wait_for_ever();
+	return NULL;
+}
+
+static long start_idle_thread(void)
+{
+	pthread_t thread;
+	int ends[2];
+	long tid;
+
+	if (pipe(ends) || pthread_create(&thread, NULL, idle_thread, &ends[1]))
+		die("idle thread");
+	if (read(ends[0], &tid, sizeof(tid)) != sizeof(tid))
+		die("read");
+	return tid;
+}
+
+static pid_t start_child(pid_t group)
+{
+	pid_t pid = fork_mortal();
+
+	if (pid == 0) {
+		setpgid(0, group);
+		wait_for_ever();
+	}
+	/* By both sides, so that it is done when either goes on. */
+	setpgid(pid, group);
+	return pid;
+}
+
+static long gone_pid(void)
+{
+	pid_t pid = fork_mortal();
+
+	if (pid == 0)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	return pid;
+}
+
+static long deny(long number, long error)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) ? -errno : 0;
+}
+
+/* 0 calls: without end. */
+static void *flood_thread(void *data)
+{
+	unsigned long calls = *(unsigned long *)data;
+	pid_t self = getpid();
+
+	for (unsigned long i = 0; calls == 0 || i < calls; i++)
+		if (syscall(SYS_kill, self, 0))
+			die("kill");
+	return NULL;
+}
+
+static void flood_process(long threads, unsigned long calls)
+{
+	pthread_t thread[threads];
+
+	for (long i = 0; i < threads; i++)
+		if (pthread_create(&thread[i], NULL, flood_thread, &calls))
+			die("pthread_create");
+	for (long i = 0; i < threads; i++)
+		pthread_join(thread[i], NULL);
+	_exit(0);
+}
+
+static void flood(long processes, long threads, unsigned long calls)
+{
+	int status;
+
+	for (long i = 0; i < processes; i++)
+		if (fork_mortal() == 0)
+			flood_process(threads, calls);
+	printf("0\n");
+	fflush(stdout);
+	for (long i = 0; i < processes; i++)
+		if (wait(&status) < 0 || status)
+			die("flood");
+	printf("%lu\n", processes * threads * calls);
+}
+
+static long set_comm(const char *hex)
+{
+	char name[17] = "";
+
+	for (int i = 0; i < 16 && hex[2 * i]; i++) {
+		char digits[3] = { hex[2 * i], hex[2 * i + 1] };
+
+		name[i] = (char)strtoul(digits, NULL, 16);
+	}
+	return prctl(PR_SET_NAME, name);
+}
+
+static long set_ids(long uid, long gid)
+{
+	if (syscall(SYS_setresgid, gid, gid, gid) || syscall(SYS_setresuid, uid, uid, uid))
+		return -errno;
+	return 0;
+}
+
+static void group(long members)
+{
+	pid_t leader = 0;
+
+	for (long i = 0; i < members; i++) {
+		pid_t pid = start_child(leader);
+
+		leader = leader ? leader : pid;
+		printf("%d ", pid);
+	}
+	printf("\n");
+}
+
+static void obey(char **word)
+{
+	const char *command = word[0];
+	struct call call;
+	int status = 0;
+
+	if (!strcmp(command, "call")) {
+		call = parse_call(word);
+		make_call(&call);
+		printf("%ld\n", call.ret);
+	} else if (!strcmp(command, "threadcall")) {
+		call = parse_call(word);
+		call_from_thread(&call);
+		printf("%ld %ld\n", call.ret, call.tid);
+	} else if (!strcmp(command, "comm")) {
+		printf("%ld\n", set_comm(word[1] ? word[1] : ""));
+	} else if (!strcmp(command, "ids")) {
+		printf("%ld\n", set_ids(value_of(word[1]), value_of(word[2])));
+	} else if (!strcmp(command, "unblock")) {
+		mask_all(SIG_UNBLOCK);
+		printf("0\n");
+	} else if (!strcmp(command, "lead")) {
+		printf("%d\n", setpgid(0, 0) ? -errno : getpgrp());
+	} else if (!strcmp(command, "thread")) {
+		printf("%ld\n", start_idle_thread());
+	} else if (!strcmp(command, "child")) {
+		printf("%d\n", start_child(0));
+	} else if (!strcmp(command, "gone")) {
+		printf("%ld\n", gone_pid());
+	} else if (!strcmp(command, "group")) {
+		group(value_of(word[1]));
+	} else if (!strcmp(command, "deny")) {
+		printf("%ld\n", deny(number_of(word[1]), value_of(word[2])));
+	} else if (!strcmp(command, "flood")) {
+		flood(value_of(word[1]), value_of(word[2]), value_of(word[3]));
+	} else if (!strcmp(command, "reap")) {
+		printf("%d\n", waitpid(value_of(word[1]), &status, 0) < 0 ? -errno : status);
+	} else {
+		fprintf(stderr, "no command %s\n", command);
+		exit(99);
+	}
+}
+
+int main(void)
+{
+	char host_pid[32] = "", *line = NULL;
+	size_t size = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	mask_all(SIG_BLOCK);
+	/* /proc is the initial namespace's, and so is the number in it. */
+	if (readlink("/proc/self", host_pid, sizeof(host_pid) - 1) < 0)
+		die("/proc/self");
+	printf("%s %d\n", host_pid, getpid());
+	fflush(stdout);
+	while (getline(&line, &size, stdin) > 0) {
+		char *word[WORDS] = { strtok(line, " \n") };
+
+		for (int i = 1; i < WORDS && word[i - 1]; i++)
+			word[i] = strtok(NULL, " \n");
+		if (word[0])
+			obey(word);
+		fflush(stdout);
+	}
+	return 0;
+}

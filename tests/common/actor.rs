@@ -1,0 +1,180 @@
+//! A process that sends signals as a test tells it: see `tests/actor.c`.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::{DEADLINE, wait_until};
+
+/// A running actor. It ends with its last handle.
+#[derive(Debug)]
+pub struct Actor {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    /// In the initial pid namespace.
+    pub pid: i64,
+    /// In its own.
+    pub own_pid: i64,
+}
+
+impl Actor {
+    pub fn start() -> Self {
+        Self::spawn(&mut Command::new(program()))
+    }
+
+    /// As process 1 of a pid namespace of its own.
+    pub fn start_in_pid_namespace() -> Self {
+        let mut unshare = Command::new("unshare");
+        Self::spawn(
+            unshare
+                .args(["--pid", "--fork", "--kill-child"])
+                .arg(program()),
+        )
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut actor = Self {
+            input: child.stdin.take(),
+            output: BufReader::new(child.stdout.take().unwrap()),
+            child,
+            pid: 0,
+            own_pid: 0,
+        };
+        let [pid, own_pid] = actor.answer().try_into().unwrap();
+        (actor.pid, actor.own_pid) = (pid, own_pid);
+        actor
+    }
+
+    /// Gives a command and does not wait for its answer.
+    pub fn tell(&mut self, command: &str) {
+        let input = self.input.as_mut().unwrap();
+        writeln!(input, "{command}").unwrap();
+    }
+
+    /// The answer to a command, within the usual deadline.
+    pub fn answer(&mut self) -> Vec<i64> {
+        self.answer_within(DEADLINE)
+    }
+
+    pub fn answer_within(&mut self, time: Duration) -> Vec<i64> {
+        if self.output.buffer().is_empty() {
+            let mut fds = [PollFd::new(self.output.get_ref(), PollFlags::IN)];
+            let timeout = Timespec::try_from(time).unwrap();
+            assert_eq!(poll(&mut fds, Some(&timeout)), Ok(1), "the actor is silent");
+        }
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        assert!(line.ends_with('\n'), "the actor has ended: {line:?}");
+        (line.split_whitespace())
+            .map(|word| word.parse().unwrap())
+            .collect()
+    }
+
+    pub fn ask(&mut self, command: &str) -> Vec<i64> {
+        self.tell(command);
+        self.answer()
+    }
+
+    /// Gives a command whose answer is one number.
+    pub fn get(&mut self, command: &str) -> i64 {
+        let [number] = self.ask(command).try_into().unwrap();
+        number
+    }
+
+    /// Gives a command that must work.
+    pub fn make(&mut self, command: &str) {
+        assert_eq!(self.get(command), 0, "{command}");
+    }
+
+    pub fn set_comm(&mut self, name: &[u8]) {
+        let hex: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.make(&format!("comm {hex}"));
+    }
+
+    /// Floods from so many processes and threads; gives the calls made.
+    pub fn flood(&mut self, processes: u64, threads: u64, calls: u64) -> u64 {
+        self.start_flood(processes, threads, calls);
+        self.end_flood()
+    }
+
+    /// Returns while it runs; 0 calls: for as long as the actor lives.
+    pub fn start_flood(&mut self, processes: u64, threads: u64, calls: u64) {
+        self.make(&format!("flood {processes} {threads} {calls}"));
+    }
+
+    /// Waits for the end of a flood; gives the calls made.
+    pub fn end_flood(&mut self) -> u64 {
+        let [made] = self.answer_within(6 * DEADLINE).try_into().unwrap();
+        made.unsigned_abs()
+    }
+
+    /// Waits until a signal has ended it, and says which.
+    pub fn death(mut self) -> i32 {
+        let mut status = None;
+        wait_until("the actor's end", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap().signal().unwrap()
+    }
+}
+
+impl Drop for Actor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The actor's executable, compiled once a change of its source.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(compile)
+}
+
+fn compile() -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/actor.c");
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("actor");
+    let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
+    let built = changed(&program);
+    if built.is_ok_and(|built| changed(&source).unwrap() < built) {
+        return program;
+    }
+    let fresh = program.with_extension(std::process::id().to_string());
+    let status = Command::new("cc")
+        .args([
+            "-std=gnu11",
+            "-O2",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-pthread",
+            "-o",
+        ])
+        .args([&fresh, &source])
+        .status()
+        .expect("a C compiler is needed: apt-get install gcc libc6-dev");
+    assert!(status.success());
+    fs::rename(fresh, &program).unwrap();
+    program
+}
+
+/// How long something took, for a message.
+pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    (work(), start.elapsed())
+}

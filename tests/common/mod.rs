@@ -1,0 +1,235 @@
+//! Runs sigtrail, reads its lines and checks each of them.
+
+// Each test file uses a part of it.
+#![allow(dead_code)]
+
+mod actor;
+mod check;
+mod expect;
+mod scene;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{Timespec, poll},
+    process::{Pid, Signal, kill_process},
+};
+use serde_json::Value;
+
+#[allow(unused_imports)]
+pub use self::{
+    actor::{Actor, timed},
+    check::{Checker, Line, check_all, nanoseconds},
+    expect::*,
+    scene::{Scene, now},
+};
+
+/// For whatever should happen at once, on a machine that is busy.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A running sigtrail. It is killed if a test forgets it.
+#[derive(Debug)]
+pub struct Sigtrail {
+    child: Child,
+    lines: Receiver<Result<Line, String>>,
+    seen: Vec<Line>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+/// What a run left.
+#[derive(Debug)]
+pub struct Ended {
+    /// All lines.
+    pub lines: Vec<Line>,
+    pub status: ExitStatus,
+    pub stderr: String,
+    /// Time from the request to the end.
+    pub took: Duration,
+}
+
+impl Sigtrail {
+    /// Traces to a pipe, and waits for the line that says it has started.
+    pub fn start<S: AsRef<str>>(args: &[S]) -> Self {
+        let mut sigtrail = Self::spawn(&mut command(args));
+        sigtrail.wait_for(|line| line["state"] == "started");
+        sigtrail
+    }
+
+    /// Runs a command that ends up as sigtrail.
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let stderr = child.stderr.take().unwrap();
+        Self {
+            child,
+            lines: read_lines(stdout),
+            seen: Vec::new(),
+            stderr: Some(thread::spawn(move || text_of(stderr))),
+        }
+    }
+
+    /// Traces to a file, and waits until it has started.
+    pub fn start_to_file<S: AsRef<str>>(path: &Path, args: &[S]) -> Self {
+        let mut command = command(args);
+        command.arg("-o").arg(path);
+        let sigtrail = Self::spawn(&mut command);
+        wait_for_file(path);
+        sigtrail
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// The first line, from where the last wait ended, that is as wanted.
+    pub fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let line = self.next_line(deadline);
+            if wanted(&line) {
+                return line;
+            }
+        }
+    }
+
+    fn next_line(&mut self, deadline: Instant) -> Value {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let line = match self.lines.recv_timeout(left) {
+            Ok(line) => line.unwrap_or_else(|why| panic!("{why}")),
+            Err(error) => panic!("no such line ({error}) after {:#?}", self.seen),
+        };
+        self.seen.push(line.clone());
+        line.value
+    }
+
+    /// Ends it with SIGTERM.
+    pub fn stop(self) -> Ended {
+        self.signal(Signal::TERM);
+        self.end()
+    }
+
+    /// Waits for its own end.
+    pub fn end(mut self) -> Ended {
+        let start = Instant::now();
+        let mut status = None;
+        wait_until("sigtrail's end", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        let took = start.elapsed();
+        // The reader ends with the pipe.
+        let rest = self.lines.iter();
+        (self.seen).extend(rest.map(|line| line.unwrap_or_else(|why| panic!("{why}"))));
+        Ended {
+            lines: std::mem::take(&mut self.seen),
+            status: status.unwrap(),
+            stderr: self.stderr.take().unwrap().join().unwrap(),
+            took,
+        }
+    }
+}
+
+impl Drop for Sigtrail {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ended {
+    /// It ended well and said nothing but lines.
+    pub fn assert_clean(&self) {
+        assert_eq!(self.stderr, "");
+        assert_eq!(self.status.code(), Some(0));
+        let last = self.lines.last().map(|line| &line.value);
+        assert_eq!(last.unwrap()["state"], "stopped");
+    }
+
+    pub fn signals(&self) -> Vec<Value> {
+        signals(&self.lines)
+    }
+}
+
+pub fn of_type(lines: &[Line], wanted: &str) -> Vec<Value> {
+    (lines.iter())
+        .filter(|line| line.value["type"] == wanted)
+        .map(|line| line.value.clone())
+        .collect()
+}
+
+pub fn signals(lines: &[Line]) -> Vec<Value> {
+    of_type(lines, "signal")
+}
+
+/// Calls that the `lost` lines count.
+pub fn lost(lines: &[Line]) -> u64 {
+    (of_type(lines, "lost").iter())
+        .map(|line| line["count"].as_u64().unwrap())
+        .sum()
+}
+
+pub fn command<S: AsRef<str>>(args: &[S]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigtrail"));
+    command.args(args.iter().map(AsRef::as_ref));
+    command
+}
+
+/// Waits until the file has a line.
+pub fn wait_for_file(path: &Path) {
+    wait_until("the first line in the file", || {
+        fs::read(path).is_ok_and(|bytes| bytes.contains(&b'\n'))
+    });
+}
+
+/// Asks again and again; for what nobody can be told of.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    let pause = Timespec {
+        tv_sec: 0,
+        tv_nsec: 2_000_000,
+    };
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        poll(&mut [], Some(&pause)).unwrap();
+    }
+}
+
+fn read_lines(from: impl Read + Send + 'static) -> Receiver<Result<Line, String>> {
+    let (send, lines) = channel();
+    thread::spawn(move || {
+        let mut from = BufReader::new(from);
+        let mut checker = Checker::default();
+        loop {
+            let mut raw = Vec::new();
+            match from.read_until(b'\n', &mut raw) {
+                Ok(0) => return,
+                Ok(_) if send.send(checker.check(&raw)).is_ok() => {}
+                _ => return,
+            }
+        }
+    });
+    lines
+}
+
+fn text_of(mut from: impl Read) -> String {
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
