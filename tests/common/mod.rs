@@ -27,7 +27,7 @@ use serde_json::Value;
 #[allow(unused_imports)]
 pub use self::{
     actor::{Actor, timed},
-    check::{Checker, Line, check_all, nanoseconds},
+    check::{Checker, Line, Tally, check_file, nanoseconds},
     expect::*,
     scene::{Scene, now},
 };
