@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Actor, Line, Sigtrail, Tally, check_file, lost, of_type, timed};
+use common::{Actor, Line, Sigtrail, Tally, check_file, command, lost, of_type, timed};
 use rustix::process::Signal;
 
 /// One flood at a time: they share the machine.
@@ -162,4 +162,21 @@ fn the_next_loss_is_counted_from_where_the_last_was_said() {
     let tally = tally(ended.lines);
     assert_law(&tally, calls);
     assert_eq!(of_type(&tally.others, "lost"), said);
+}
+
+/// The queue before a slow reader is bounded: what it refuses is a loss like
+/// others, and the first line after it says so.
+#[test]
+fn what_a_slow_reader_missed_is_counted() {
+    let _alone = alone();
+    let (mut actor, args) = flooder("st-law-slow");
+    let mut sigtrail = Sigtrail::spawn_unread(&mut command(&args));
+    sigtrail.wait_for_bytes(1);
+    let calls = actor.flood(1, 1, 200_000);
+    sigtrail.read();
+    let line = sigtrail.wait_for(|line| line["reason"] == "sink_full");
+    assert!(line["count"].as_u64() > Some(0));
+    let ended = sigtrail.stop();
+    ended.assert_clean();
+    assert_law(&tally(ended.lines), calls);
 }

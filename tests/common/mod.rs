@@ -12,7 +12,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read},
     path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, channel},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -20,6 +20,7 @@ use std::{
 
 use rustix::{
     event::{Timespec, poll},
+    io::ioctl_fionread,
     process::{Pid, Signal, kill_process},
 };
 use serde_json::Value;
@@ -39,6 +40,8 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Sigtrail {
     child: Child,
+    /// Until somebody reads it.
+    unread: Option<ChildStdout>,
     lines: Receiver<Result<Line, String>>,
     seen: Vec<Line>,
     stderr: Option<JoinHandle<String>>,
@@ -65,20 +68,40 @@ impl Sigtrail {
 
     /// Runs a command that ends up as sigtrail.
     pub fn spawn(command: &mut Command) -> Self {
+        let mut sigtrail = Self::spawn_unread(command);
+        sigtrail.read();
+        sigtrail
+    }
+
+    /// As [`Self::spawn`], but nobody reads the pipe yet.
+    pub fn spawn_unread(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let stdout = child.stdout.take().unwrap();
         let stderr = child.stderr.take().unwrap();
         Self {
+            unread: child.stdout.take(),
             child,
-            lines: read_lines(stdout),
+            lines: channel().1,
             seen: Vec::new(),
             stderr: Some(thread::spawn(move || text_of(stderr))),
         }
+    }
+
+    /// Waits until so many bytes wait in the pipe that nobody reads.
+    pub fn wait_for_bytes(&self, wanted: u64) {
+        let pipe = self.unread.as_ref().unwrap();
+        wait_until("lines in the pipe", || {
+            ioctl_fionread(pipe).is_ok_and(|bytes| bytes >= wanted)
+        });
+    }
+
+    /// Reads from now on.
+    pub fn read(&mut self) {
+        self.lines = read_lines(self.unread.take().unwrap());
     }
 
     /// Traces to a file, and waits until it has started.
@@ -96,6 +119,14 @@ impl Sigtrail {
 
     pub fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
+    }
+
+    pub fn wait_until_no_signal_is_pending(&self) {
+        let path = format!("/proc/{}/status", self.child.id());
+        wait_until("the signal's handler", || {
+            let status = fs::read_to_string(&path).unwrap();
+            status.contains("ShdPnd:\t0000000000000000\n")
+        });
     }
 
     /// The first line, from where the last wait ended, that is as wanted.

@@ -1,0 +1,308 @@
+//! How a run ends: in time, with whole lines, nothing lost, and the right
+//! exit code.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::{
+    fs::{self, File},
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
+
+use common::{
+    Actor, Ended, Line, Sigtrail, check_file, command, constant_part, lost, signals, timed,
+    wait_for_file,
+};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+/// Within a second; other tests run beside this one.
+const AT_ONCE: Duration = Duration::from_secs(2);
+/// No signal of this kind exists, so a run that waits for one stays quiet.
+const QUIET: [&str; 2] = ["--sender-comm", "st-nobody"];
+
+/// A pipe takes 64 KiB.
+const PIPE_NEARLY_FULL: u64 = 60_000;
+
+fn read(path: &Path) -> Vec<Line> {
+    let mut lines = Vec::new();
+    check_file(path, |line| lines.push(line));
+    lines
+}
+
+fn directory() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Floods without end, under a name of its own.
+fn flooder(name: &str) -> Actor {
+    let mut actor = Actor::start();
+    actor.set_comm(name.as_bytes());
+    actor.start_flood(1, 1, 0);
+    actor
+}
+
+/// Runs it in a shell, as a user would, with `sigtrail` as its first argument.
+fn shell(script: &str, more: &[&str]) -> Output {
+    let program = command::<&str>(&[]).get_program().to_owned();
+    (Command::new("bash")
+        .args(["-c", script])
+        .arg(program)
+        .args(more))
+    .stdin(Stdio::null())
+    .output()
+    .unwrap()
+}
+
+#[track_caller]
+fn assert_ended_at_once(ended: &Ended) {
+    println!("ended after {:?}", ended.took);
+    ended.assert_clean();
+    assert!(ended.took < AT_ONCE, "{:?}", ended.took);
+}
+
+#[test]
+fn a_quiet_run_ends_at_once_when_it_is_told_to() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let sigtrail = Sigtrail::start(&QUIET);
+        sigtrail.signal(signal);
+        let ended = sigtrail.end();
+        assert_ended_at_once(&ended);
+        assert_eq!(ended.lines.len(), 2);
+    }
+}
+
+#[test]
+fn a_flooded_run_ends_at_once_when_it_is_told_to() {
+    let _actor = flooder("st-end-load");
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut sigtrail = Sigtrail::start(&["--sender-comm", "st-end-load"]);
+        sigtrail.wait_for(|line| line["type"] == "signal");
+        sigtrail.signal(signal);
+        assert_ended_at_once(&sigtrail.end());
+    }
+}
+
+/// A run whose lines nobody reads, while the pipe is full.
+fn stuck(name: &str) -> Sigtrail {
+    let sigtrail = Sigtrail::spawn_unread(&mut command(&["--sender-comm", name]));
+    sigtrail.wait_for_bytes(PIPE_NEARLY_FULL);
+    sigtrail
+}
+
+#[test]
+fn a_reader_that_has_stopped_does_not_hold_up_the_end() {
+    let _actor = flooder("st-end-stuck");
+    let ended = stuck("st-end-stuck").stop();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(ended.took < AT_ONCE, "{:?}", ended.took);
+    let said = ended.stderr;
+    assert!(said.starts_with("sigtrail: "), "{said}");
+    assert!(said.contains(" lines could not be written"), "{said}");
+}
+
+#[test]
+fn a_second_signal_waits_for_nothing() {
+    let _actor = flooder("st-end-second");
+    let sigtrail = stuck("st-end-second");
+    sigtrail.signal(Signal::INT);
+    // While the first is pending, another is none.
+    sigtrail.wait_until_no_signal_is_pending();
+    sigtrail.signal(Signal::INT);
+    let ended = sigtrail.end();
+    assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(1)));
+    assert!(ended.took < Duration::from_millis(400), "{:?}", ended.took);
+}
+
+#[test]
+fn a_run_ends_by_itself_after_its_duration() {
+    let args = [&QUIET[..], &["--duration", "300ms"]].concat();
+    let sigtrail = Sigtrail::start(&args);
+    let ended = sigtrail.end();
+    assert_ended_at_once(&ended);
+    let ms = |line: &Line| common::time_of(&line.value) / 1_000_000;
+    let between = ms(&ended.lines[1]) - ms(&ended.lines[0]);
+    assert!((290..1500).contains(&between), "{between} ms");
+}
+
+#[test]
+fn a_run_in_a_flood_gives_exactly_as_many_lines_as_were_asked_for() {
+    let _actor = flooder("st-end-count");
+    for count in ["1", "7", "5000"] {
+        let ended = Sigtrail::start(&["--sender-comm", "st-end-count", "-n", count]).end();
+        assert_ended_at_once(&ended);
+        assert_eq!(ended.signals().len().to_string(), count);
+        let last = &ended.lines.last().unwrap().value;
+        assert_eq!(last["events"].to_string(), count);
+    }
+}
+
+#[test]
+fn the_last_of_the_lines_asked_for_ends_the_run_by_itself() {
+    let mut actor = Actor::start();
+    let pid = actor.pid.to_string();
+    let mut sigtrail = Sigtrail::start(&["-p", &pid, "--count", "2"]);
+    actor.make(&format!("call kill {pid} 0"));
+    sigtrail.wait_for(|line| line["type"] == "signal");
+    actor.make(&format!("call tkill {pid} 0"));
+    let ended = sigtrail.end();
+    assert_ended_at_once(&ended);
+    let made: Vec<_> = ended
+        .signals()
+        .iter()
+        .map(|line| line["syscall"].clone())
+        .collect();
+    assert_eq!(made, ["kill", "tkill"]);
+}
+
+#[test]
+fn jq_gets_the_one_line_asked_for() {
+    let _actor = flooder("st-end-jq");
+    let script = r#"set -o pipefail; "$0" "$@" -n 1 | jq -sce 'map([.type, .sender.comm])'"#;
+    let (output, took) = timed(|| shell(script, &["--sender-comm", "st-end-jq"]));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let lines = r#"[["status",null],["signal","st-end-jq"],["status",null]]"#;
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim_end(), lines);
+    assert_eq!(output.stderr, b"");
+    assert!(took < AT_ONCE, "{took:?}");
+}
+
+#[test]
+fn a_reader_that_leaves_ends_a_run_in_which_nothing_more_happens() {
+    let script = r#""$0" "$@" | head -1; echo "${PIPESTATUS[0]}""#;
+    let (output, took) = timed(|| shell(script, &QUIET));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (line, code) = text.split_once('\n').unwrap();
+    let line = common::Checker::default().check(format!("{line}\n").as_bytes());
+    assert_eq!(line.unwrap().value["state"], "started");
+    assert_eq!((code, output.stderr.as_slice()), ("0\n", &b""[..]));
+    assert!(took < AT_ONCE, "{took:?}");
+}
+
+#[test]
+fn a_reader_that_leaves_ends_a_flooded_run_quietly() {
+    let _actor = flooder("st-end-head");
+    let script = r#""$0" "$@" | head -1000 | wc -l; echo "${PIPESTATUS[0]}""#;
+    let (output, took) = timed(|| shell(script, &["--sender-comm", "st-end-head"]));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "1000\n0\n");
+    assert_eq!(output.stderr, b"");
+    assert!(took < AT_ONCE, "{took:?}");
+}
+
+#[test]
+fn timeout_leaves_a_file_of_whole_lines() {
+    let directory = directory();
+    let path = directory.path().join("lines");
+    let _actor = flooder("st-end-time");
+    let script = r#"exec timeout 1 "$0" "$@""#;
+    let args = ["--sender-comm", "st-end-time", "-o", path.to_str().unwrap()];
+    let (output, took) = timed(|| shell(script, &args));
+    // timeout's own code for a time that ran out.
+    assert_eq!(output.status.code(), Some(124), "{output:?}");
+    assert_eq!(
+        (output.stdout.as_slice(), output.stderr.as_slice()),
+        (&b""[..], &b""[..])
+    );
+    assert!(took < AT_ONCE + Duration::from_secs(1), "{took:?}");
+    let lines = read(&path);
+    assert_eq!(lines.last().unwrap().value["state"], "stopped");
+    assert!(!signals(&lines).is_empty());
+}
+
+/// Every line is there, although none had been written when it was stopped.
+#[test]
+fn a_redirected_run_that_is_terminated_loses_nothing() {
+    const CALLS: u64 = 300;
+    let directory = directory();
+    let mut actor = Actor::start();
+    actor.set_comm(b"st-end-file");
+    let args = ["--sender-comm", "st-end-file", "--poll-interval", "1s"];
+    let redirected = directory.path().join("redirected");
+    let named = directory.path().join("named");
+    for path in [&redirected, &named] {
+        let sigtrail = if path == &named {
+            Sigtrail::start_to_file(path, &args)
+        } else {
+            let script = r#"exec "$0" "$@" > "$OUT""#;
+            let program = command::<&str>(&[]).get_program().to_owned();
+            let mut bash = Command::new("bash");
+            bash.args(["-c", script])
+                .arg(program)
+                .args(args)
+                .env("OUT", path);
+            let sigtrail = Sigtrail::spawn(&mut bash);
+            wait_for_file(path);
+            sigtrail
+        };
+        assert_eq!(actor.flood(1, 1, CALLS), CALLS);
+        let ended = sigtrail.stop();
+        assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(0)));
+        assert!(
+            ended.lines.is_empty() && ended.took < AT_ONCE,
+            "{:?}",
+            ended.took
+        );
+        let lines = read(path);
+        assert_eq!((signals(&lines).len() as u64, lost(&lines)), (CALLS, 0));
+        assert_eq!(lines.last().unwrap().value["state"], "stopped");
+    }
+}
+
+#[test]
+fn a_file_is_appended_to_run_by_run() {
+    let directory = directory();
+    let path = directory.path().join("lines");
+    let mut sizes = Vec::new();
+    for _ in 0..2 {
+        let args = ["-o", path.to_str().unwrap(), "--duration", "1ms"];
+        let ended = Sigtrail::spawn(&mut command(&[&args[..], &QUIET].concat())).end();
+        assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(0)));
+        sizes.push(fs::metadata(&path).unwrap().len() as usize);
+    }
+    // Each run counts its lines by itself.
+    let bytes = fs::read(&path).unwrap();
+    let second = directory.path().join("second");
+    fs::write(&second, &bytes[sizes[0]..]).unwrap();
+    fs::write(&path, &bytes[..sizes[0]]).unwrap();
+    let [first, second] = [path, second].map(|path| read(&path));
+    let constant = |lines: Vec<Line>| -> Vec<_> {
+        lines
+            .iter()
+            .map(|line| constant_part(&line.value))
+            .collect()
+    };
+    assert_eq!((first.len(), constant(first)), (2, constant(second)));
+}
+
+#[test]
+fn a_full_device_is_an_error_and_not_a_success() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let args = [&QUIET[..], &["--duration", "100ms"]].concat();
+    let output = command(&args).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("2 lines could not be written"), "{said}");
+    assert!(said.contains("No space left on device"), "{said}");
+}
+
+/// A group gets Ctrl-C as a whole: the reader goes first, sigtrail still ends
+/// well.
+#[test]
+fn an_interrupt_of_the_whole_pipeline_is_a_clean_end() {
+    let script = r#"trap : INT; "$0" "$@" | { read -r first; kill -INT 0; cat >/dev/null; }; echo "${PIPESTATUS[0]}""#;
+    let mut command = Command::new("setsid");
+    let program = common::command::<&str>(&[]).get_program().to_owned();
+    command
+        .args(["--wait", "bash", "-c", script])
+        .arg(program)
+        .args(QUIET);
+    let (output, took) = timed(|| command.stdin(Stdio::null()).output().unwrap());
+    assert_eq!(output.status.signal(), None);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n");
+    assert!(took < AT_ONCE, "{took:?}");
+}
