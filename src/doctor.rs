@@ -1,6 +1,7 @@
 //! `sigtrail doctor`: does tracing work here, and if not, what would help?
 
 use std::{
+    io::{self, Write},
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -30,12 +31,17 @@ pub fn examine() -> ExitCode {
         trace_canary(&mut report);
     }
     if report.failed == 0 {
-        println!("sigtrail works on this machine.");
+        say("sigtrail works on this machine.");
         ExitCode::SUCCESS
     } else {
-        println!("sigtrail does not work here yet: see the lines that start with FAIL.");
+        say("sigtrail does not work here yet: see the lines that start with FAIL.");
         ExitCode::FAILURE
     }
+}
+
+/// The exit code tells a reader who has left already.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 struct Report {
@@ -45,10 +51,10 @@ struct Report {
 impl Report {
     fn line(&mut self, name: &str, result: Result<String>) {
         match result {
-            Ok(found) => println!("ok    {name}: {found}"),
+            Ok(found) => say(&format!("ok    {name}: {found}")),
             Err(error) => {
                 self.failed += 1;
-                println!("FAIL  {name}: {error:#}");
+                say(&format!("FAIL  {name}: {error:#}"));
             }
         }
     }

@@ -1,6 +1,9 @@
 //! Parse, run, print one error chain, exit code: nothing else.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use sigtrail::cli::Cli;
@@ -9,7 +12,8 @@ fn main() -> ExitCode {
     match sigtrail::run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("sigtrail: {error:#}");
+            // Where nobody listens, the exit code has to do.
+            let _ = writeln!(io::stderr(), "sigtrail: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -1,7 +1,7 @@
 //! The loop: poll -> drain -> order -> emit -> write; and how it ends.
 
 use std::{
-    io,
+    io::{self, Write},
     os::unix::net::UnixStream,
     process::ExitCode,
     sync::{
@@ -249,7 +249,7 @@ impl<'obj, 'config> Run<'obj, 'config> {
             // Failing is not the end: the next turn tries again, and what is
             // sent meanwhile is counted as lost.
             if let Err(error) = self.tracer.follow_cpus() {
-                eprintln!("sigtrail: {error:#}; trying again");
+                let _ = writeln!(io::stderr(), "sigtrail: {error:#}; trying again");
             }
         }
         Ok(())

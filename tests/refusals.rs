@@ -6,9 +6,9 @@
 mod common;
 
 use std::{
-    fs::{self, Permissions},
+    fs::{self, File, Permissions},
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
@@ -335,4 +335,35 @@ fn the_doctor_is_content_where_all_is_well() {
         "{said}"
     );
     assert!(!said.contains("FAIL"), "{said}");
+}
+
+/// A reader that leaves, or a full disk, changes nothing of what was found.
+#[test]
+fn the_doctor_does_not_mind_who_listens() {
+    let place = Place::new();
+    for script in [
+        r#""$0" doctor | true; exit "${PIPESTATUS[0]}""#,
+        r#"exec "$0" doctor > /dev/full"#,
+        r#"exec "$0" doctor 2>/dev/full"#,
+    ] {
+        let output = place.run(script);
+        assert_eq!(
+            (text(output.stderr), output.status.code()),
+            (String::new(), Some(0)),
+            "{script}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_that_cannot_be_said_is_still_one() {
+    let full = File::options()
+        .write(true)
+        .open(Path::new("/dev/full"))
+        .unwrap();
+    let output = command(&["--sender-uid", "st-nobody"])
+        .stderr(full)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
 }
