@@ -367,3 +367,17 @@ fn a_refusal_that_cannot_be_said_is_still_one() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
 }
+
+/// Without CAP_IPC_LOCK, rings are charged to the user's locked memory.
+#[test]
+fn rings_beyond_the_limit_of_locked_memory_are_refused_with_the_way_out() {
+    let place = Place::new();
+    let caps = capabilities("+bpf,+perfmon,+sys_admin,+dac_read_search");
+    let script = format!(r#"ulimit -l 64; exec {NOBODY} {caps} "$0" --ring-size 64M"#);
+    let parts = [
+        "locked memory",
+        "a smaller --ring-size",
+        "ring of 67108864 bytes",
+    ];
+    assert_refused(place.run(&script), &parts);
+}

@@ -382,11 +382,15 @@ fn capture_warnings() {
     })));
 }
 
-fn explain(error: libbpf_rs::Error) -> anyhow::Error {
-    let warnings = WARNINGS
+fn take_warnings() -> Vec<String> {
+    WARNINGS
         .lock()
         .map(|mut warnings| Vec::from(std::mem::take(&mut *warnings)))
-        .unwrap_or_default();
+        .unwrap_or_default()
+}
+
+fn explain(error: libbpf_rs::Error) -> anyhow::Error {
+    let warnings = take_warnings();
     let error = anyhow!("{error:#}");
     if warnings.is_empty() {
         error
@@ -399,7 +403,13 @@ fn explain_rings(error: anyhow::Error) -> anyhow::Error {
     let code = error
         .downcast_ref::<std::io::Error>()
         .and_then(std::io::Error::raw_os_error);
+    // Two calls can fail with the same error; libbpf's words tell which did.
+    let mapped = (take_warnings().iter()).any(|text| text.contains("failed to mmap"));
     let hint = match code.map(rustix::io::Errno::from_raw_os_error) {
+        Some(rustix::io::Errno::PERM) if mapped => {
+            "the rings take more locked memory than the limit (ulimit -l) leaves; choose a smaller \
+             --ring-size, raise the limit, or give sigtrail CAP_IPC_LOCK"
+        }
         Some(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => {
             "perf_event_open was refused: where kernel.perf_event_paranoid is above 2 (Debian's \
              default) CAP_SYS_ADMIN is needed; run sigtrail as root"
