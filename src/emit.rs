@@ -90,6 +90,11 @@ impl Emitter {
         &mut self.sink
     }
 
+    /// Whether the queue takes lines again that must not be refused.
+    pub fn has_room(&self) -> bool {
+        self.sink.room() >= enough_room(self.queue_bytes)
+    }
+
     /// Signal lines so far.
     pub const fn events(&self) -> u64 {
         self.events
@@ -245,7 +250,7 @@ impl Emitter {
     }
 
     fn unchoke(&mut self) -> Result<()> {
-        if self.sink.room() >= enough_room(self.queue_bytes) {
+        if self.has_room() {
             self.choked = None;
             self.say_losses(self.last_ns)?;
         }
@@ -303,7 +308,14 @@ impl Emitter {
     }
 
     fn push(&mut self) -> Result<(), Reason> {
-        match self.sink.push(&self.line) {
+        let mut pushed = self.sink.push(&self.line);
+        if pushed == Err(Refused::Full) {
+            // A turn can bring more than the queue holds, to an output that
+            // would take it. Whether that is gone, the next pump says again.
+            let _ = self.pump();
+            pushed = self.sink.push(&self.line);
+        }
+        match pushed {
             Ok(()) => {
                 self.seq += 1;
                 Ok(())

@@ -296,11 +296,13 @@ impl<'obj, 'config> Run<'obj, 'config> {
             self.orderer.push(call);
         }
         self.release(u64::MAX)?;
-        self.account_for_all()?;
+        self.account_for_all();
+        let deadline = Instant::now() + CLOSE_TIMEOUT;
+        self.make_room(deadline);
         let now_ns = monotonic_ns();
         self.emitter.say_losses(now_ns)?;
         self.emitter.status("stopped", now_ns)?;
-        let closed = self.emitter.close(Instant::now() + CLOSE_TIMEOUT);
+        let closed = self.emitter.close(deadline);
         if closed.unwritten_lines > 0 && closed.gone.is_none() {
             bail!(
                 "{} lines could not be written: {}",
@@ -311,14 +313,35 @@ impl<'obj, 'config> Run<'obj, 'config> {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// Writes some of what waits, for the last words are never to be refused.
+    fn make_room(&mut self, deadline: Instant) {
+        while self.emitter.pump().is_ok() && !self.emitter.has_room() {
+            let now = Instant::now();
+            if now >= deadline {
+                return;
+            }
+            let sink = self.emitter.sink();
+            let wake = sink.next_wake(now).map(|wake| now + wake);
+            let timeout = wake.unwrap_or(deadline).min(deadline) - now;
+            let timeout = Timespec {
+                tv_sec: timeout.as_secs() as i64,
+                tv_nsec: i64::from(timeout.subsec_nanos()),
+            };
+            let output = sink.writable_fd();
+            let mut fds: Vec<_> = (output.into_iter())
+                .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT))
+                .collect();
+            // Interrupted or not: the next turn asks again.
+            let _ = poll(&mut fds, Some(&timeout));
+        }
+    }
+
     /// Nothing is sent any more and the rings are empty: each record that was
     /// tried has come, or was refused and counted.
-    fn account_for_all(&mut self) -> Result<()> {
-        let received = self.tracer.drain()?.streams.received();
+    fn account_for_all(&mut self) {
         let counters = self.tracer.counters();
-        let explained = received + counters.refused() + self.malformed;
+        let explained = self.tracer.received() + counters.refused() + self.malformed;
         let unexplained = counters.tried.saturating_sub(explained);
         (self.emitter.losses).raise_to(Reason::Unexplained, unexplained, self.mark_ns);
-        Ok(())
     }
 }

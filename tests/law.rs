@@ -11,8 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Actor, Line, Sigtrail, Tally, check_file, command, lost, of_type, timed};
+use common::{
+    Actor, Line, Sigtrail, Tally, check_file, check_lines, command, lost, of_type, timed,
+};
 use rustix::process::Signal;
+use serde_json::Value;
 
 /// One flood at a time: they share the machine.
 fn alone() -> MutexGuard<'static, ()> {
@@ -74,6 +77,9 @@ fn two_million_calls_of_eight_processes_are_lines_or_counted_in_a_file() {
     let (tally, took) = timed(|| tally_file(&path));
     println!("the check took {took:?}");
     assert_law(&tally, calls);
+    // A file takes whatever a turn brings.
+    let last = &tally.others.last().unwrap().value;
+    assert_eq!(last["lost_by_reason"]["sink_full"], Value::Null);
 }
 
 #[test]
@@ -179,4 +185,21 @@ fn what_a_slow_reader_missed_is_counted() {
     let ended = sigtrail.stop();
     ended.assert_clean();
     assert_law(&tally(ended.lines), calls);
+}
+
+/// At the end the queue may be full, and yet the last words must come out.
+#[test]
+fn what_a_slow_reader_missed_is_counted_at_the_end_too() {
+    let _alone = alone();
+    let (mut actor, args) = flooder("st-law-last");
+    let mut sigtrail = Sigtrail::spawn_unread(&mut command(&args));
+    sigtrail.wait_for_bytes(1);
+    let calls = actor.flood(1, 1, 200_000);
+    sigtrail.signal(Signal::TERM);
+    let bytes = sigtrail.read_raw();
+    let mut tally = Tally::default();
+    check_lines(bytes.as_slice(), |line| tally.add(line));
+    assert_law(&tally, calls);
+    let ended = sigtrail.end();
+    assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(0)));
 }

@@ -276,6 +276,11 @@ impl<'obj> Tracer<'obj> {
             .drain()
     }
 
+    /// Records that came through the rings, of all kinds.
+    pub fn received(&self) -> u64 {
+        self.ring.as_ref().map_or(0, Ring::received)
+    }
+
     /// Makes the rings again if the set of CPUs online has changed: a ring
     /// does not survive its CPU's going off line, and a CPU that comes on line
     /// has none. To be called after a drain, now and then.

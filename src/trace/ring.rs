@@ -156,6 +156,11 @@ impl Ring {
         }
     }
 
+    /// Records that came, these rings' and earlier ones'.
+    pub fn received(&self) -> u64 {
+        self.batch.streams.received()
+    }
+
     /// Counts on from what earlier rings counted.
     pub fn go_on_from(&mut self, streams: Streams) {
         self.batch.streams = streams;

@@ -160,11 +160,15 @@ impl Tally {
 }
 
 /// Checks all lines of a run that has ended.
-pub fn check_file(path: &Path, mut take: impl FnMut(Line)) {
+pub fn check_file(path: &Path, take: impl FnMut(Line)) {
+    check_lines(BufReader::new(File::open(path).unwrap()), take);
+}
+
+/// Checks all lines of a run.
+pub fn check_lines(mut from: impl BufRead, mut take: impl FnMut(Line)) {
     let mut checker = Checker::default();
-    let mut file = BufReader::new(File::open(path).unwrap());
     let mut raw = Vec::new();
-    while file.read_until(b'\n', &mut raw).unwrap() > 0 {
+    while from.read_until(b'\n', &mut raw).unwrap() > 0 {
         take(checker.check(&raw).unwrap_or_else(|why| panic!("{why}")));
         raw.clear();
     }

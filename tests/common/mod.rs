@@ -28,7 +28,7 @@ use serde_json::Value;
 #[allow(unused_imports)]
 pub use self::{
     actor::{Actor, timed},
-    check::{Checker, Line, Tally, check_file, nanoseconds},
+    check::{Checker, Line, Tally, check_file, check_lines, nanoseconds},
     expect::*,
     scene::{Scene, now},
 };
@@ -97,6 +97,14 @@ impl Sigtrail {
         wait_until("lines in the pipe", || {
             ioctl_fionread(pipe).is_ok_and(|bytes| bytes >= wanted)
         });
+    }
+
+    /// Reads all that is left, and checks nothing: as fast as can be.
+    pub fn read_raw(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut pipe = self.unread.take().unwrap();
+        pipe.read_to_end(&mut bytes).unwrap();
+        bytes
     }
 
     /// Reads from now on.
