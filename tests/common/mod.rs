@@ -159,7 +159,9 @@ impl Sigtrail {
     }
 
     /// Ends it with SIGTERM.
-    pub fn stop(self) -> Ended {
+    pub fn stop(mut self) -> Ended {
+        let ended = self.child.try_wait().unwrap();
+        assert_eq!(ended, None, "somebody else has stopped it");
         self.signal(Signal::TERM);
         self.end()
     }
