@@ -167,7 +167,7 @@ pub struct TraceArgs {
     pub status_interval: Duration,
 
     /// Ring buffer of each CPU [a power of two from 4K to 64M]
-    #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = ring_size,
+    #[arg(long, value_name = "SIZE", default_value = "4M", value_parser = ring_size,
           help_heading = "Tuning")]
     pub ring_size: usize,
 }

@@ -19,7 +19,7 @@ use crate::{
     event::{Call, Recipient},
     identity::{Names, Registry, Users},
     pretty::Pretty,
-    record::{Head, Limits, Lost, Recipients, Sides, Signal, Status, Told, push_line},
+    record::{Head, LINE_MAX, Limits, Lost, Recipients, Sides, Signal, Status, Told, push_line},
     select::{Places, wants_undecided},
     sink::{Closed, Refused, Sink, SinkGone},
     status::{Losses, Reason, Unsaid},
@@ -32,6 +32,9 @@ use crate::{
 const fn enough_room(queue_bytes: usize) -> usize {
     queue_bytes / 2
 }
+
+/// Bytes of lines after which the output is offered some within a batch.
+const PUMP_AT: usize = 256 << 10;
 
 /// Makes lines and hands them to the sink.
 pub struct Emitter {
@@ -48,6 +51,8 @@ pub struct Emitter {
     kernel: String,
     line: Vec<u8>,
     pieces: Pieces,
+    /// Bytes of lines since the output was offered some.
+    unpumped: usize,
     seq: u64,
     events: u64,
     late: u64,
@@ -76,6 +81,7 @@ impl Emitter {
             kernel: preflight::release(),
             line: Vec::with_capacity(4096),
             pieces: Pieces::default(),
+            unpumped: 0,
             seq: 0,
             events: 0,
             late: 0,
@@ -308,15 +314,16 @@ impl Emitter {
     }
 
     fn push(&mut self) -> Result<(), Reason> {
-        let mut pushed = self.sink.push(&self.line);
-        if pushed == Err(Refused::Full) {
-            // A turn can bring more than the queue holds, to an output that
-            // would take it. Whether that is gone, the next pump says again.
+        // A turn can bring more than the queue holds, to an output that would
+        // take it; and what it takes at once need not be kept in memory. If
+        // that is gone, the next pump says so again.
+        if self.unpumped >= PUMP_AT || self.sink.room() < LINE_MAX {
+            self.unpumped = 0;
             let _ = self.pump();
-            pushed = self.sink.push(&self.line);
         }
-        match pushed {
+        match self.sink.push(&self.line) {
             Ok(()) => {
+                self.unpumped += self.line.len();
                 self.seq += 1;
                 Ok(())
             }

@@ -15,7 +15,6 @@ pub struct Orderer {
     held: Vec<Call>,
     /// (time, place in `held`): smaller to sort than the records.
     keys: Vec<(u64, u32)>,
-    spare: Vec<Call>,
     released_ns: u64,
     late: u64,
 }
@@ -53,13 +52,14 @@ impl Orderer {
             }
             each(&self.held[place as usize], late);
         }
-        self.spare.clear();
-        self.spare.extend(
-            self.keys[ready..]
-                .iter()
-                .map(|&(_, place)| self.held[place as usize]),
-        );
-        std::mem::swap(&mut self.held, &mut self.spare);
+        // Those left move up in place: each comes from its own place or from
+        // behind it.
+        self.keys.drain(..ready);
+        self.keys.sort_unstable_by_key(|&(_, place)| place);
+        for (to, &(_, place)) in self.keys.iter().enumerate() {
+            self.held[to] = self.held[place as usize];
+        }
+        self.held.truncate(self.keys.len());
         // Lines made between two releases stand at the horizon.
         self.released_ns = self.released_ns.max(horizon_ns);
     }

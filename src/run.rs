@@ -12,7 +12,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::setpriority_process,
+};
 use signal_hook::{
     consts::{SIGINT, SIGTERM, SIGXFSZ},
     flag,
@@ -35,6 +38,8 @@ use crate::{
 const LOSS_INTERVAL: Duration = Duration::from_secs(1);
 /// How often what changes rarely is looked at: skipped probes, CPUs, names.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// The poller's nice value.
+const NICE: i32 = -5;
 /// How long a slow output may delay the end.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -56,6 +61,9 @@ pub fn trace(config: Config, users: Users) -> Result<ExitCode> {
     let mut storage = Storage::uninit();
     let mut tracer = Tracer::load(&mut storage, &config.trace)?;
     tracer.attach()?;
+    // As auditd does: who floods must not keep the reader of the rings from
+    // running. Where it is refused, losses are counted as ever.
+    let _ = setpriority_process(None, NICE);
     Run::new(tracer, emitter, &config).run(&wake)
 }
 
