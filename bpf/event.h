@@ -12,7 +12,9 @@
 #define MAX_CPUS 1024
 /* Longest component of a path, with its NUL. */
 #define NAME_LEN 256
-/* Most bytes of an executable's path, of its arguments, of a cgroup's path. */
+/* Bytes of an executable's path, of its arguments and of a cgroup's path, above
+ * which they are cut. Powers of two, for the verifier's sake.
+ */
 #define EXE_LEN 1024
 #define ARGS_LEN 1024
 #define CGROUP_LEN 1024
@@ -158,7 +160,7 @@ struct image {
 	__u16 exe_len; /* bytes of `data`: names, leaf first, each with a NUL */
 	__u16 args_len; /* bytes of `data` behind them, each argument with a NUL */
 	__u8 tty[TTY_LEN];
-	__u8 data[EXE_LEN + NAME_LEN + ARGS_LEN];
+	__u8 data[4 * EXE_LEN]; /* a power of two, for the verifier's sake */
 };
 
 struct cgroup_record {
@@ -166,7 +168,7 @@ struct cgroup_record {
 	__u64 cgroup_key;
 	__u32 truncated;
 	__u32 path_len; /* bytes of `path`: names, leaf first, each with a NUL */
-	__u8 path[CGROUP_LEN + NAME_LEN];
+	__u8 path[2 * CGROUP_LEN]; /* likewise */
 };
 
 /* What a CPU did, and each way in which something failed to arrive. */

@@ -153,20 +153,19 @@ static __always_inline void announce_cgroup(void *ctx, struct task_struct *task,
 			record->truncated = 0;
 			break;
 		}
-		if (len > CGROUP_LEN)
+		if (len >= CGROUP_LEN)
 			break;
-		got = bpf_probe_read_kernel_str(record->path + len, NAME_LEN,
+		got = bpf_probe_read_kernel_str(record->path + below(CGROUP_LEN, len), NAME_LEN,
 						BPF_CORE_READ(node, name));
 		if (got <= 0)
 			break;
-		len += got & (NAME_LEN * 2 - 1);
+		len += below(2 * NAME_LEN, got);
 		node = parent;
 	}
-	if (len > sizeof(record->path))
-		return;
 	record->path_len = len;
 	if (!send_record(ctx, &record->header,
-			 __builtin_offsetof(struct cgroup_record, path) + len))
+			 __builtin_offsetof(struct cgroup_record, path) +
+				 below(sizeof(record->path), len)))
 		bpf_map_update_elem(&cgroups, &key, &now, BPF_ANY);
 }
 
@@ -193,13 +192,13 @@ static __always_inline __u64 read_exe(struct image *image, struct file *file)
 			mount = above;
 			continue;
 		}
-		if (len > EXE_LEN)
+		if (len >= EXE_LEN)
 			break;
-		got = bpf_probe_read_kernel_str(image->data + len, NAME_LEN,
+		got = bpf_probe_read_kernel_str(image->data + below(EXE_LEN, len), NAME_LEN,
 						BPF_CORE_READ(dentry, d_name.name));
 		if (got <= 0)
 			break;
-		len += got & (NAME_LEN * 2 - 1);
+		len += below(2 * NAME_LEN, got);
 		parent = BPF_CORE_READ(dentry, d_parent);
 		/* Not in any mounted tree, as a memfd. */
 		if (parent == dentry)
@@ -217,6 +216,7 @@ static __always_inline void announce_image(void *ctx, struct task_struct *task, 
 	struct image_id id = { .start_ns = p->start_ns, .exec_id = p->exec_id, .epoch = epoch };
 	struct image_id *known;
 	__u64 len, start, want;
+	void *args;
 	struct mm_struct *mm;
 	struct image *image;
 	__u32 tgid = p->tgid;
@@ -244,20 +244,19 @@ static __always_inline void announce_image(void *ctx, struct task_struct *task, 
 	bpf_probe_read_kernel_str(image->tty, sizeof(image->tty),
 				  BPF_CORE_READ(task, signal, tty, name));
 	len = read_exe(image, BPF_CORE_READ(mm, exe_file));
-	if (len > EXE_LEN + NAME_LEN)
-		return;
 	image->exe_len = len;
 
 	start = BPF_CORE_READ(mm, arg_start);
 	want = BPF_CORE_READ(mm, arg_end) - start;
-	if (want > ARGS_LEN) {
-		want = ARGS_LEN;
+	if (want >= ARGS_LEN) {
+		want = ARGS_LEN - 1;
 		image->flags |= IMAGE_ARGS_TRUNCATED;
 	}
+	args = image->data + below(2 * EXE_LEN, len);
 	if (args_mode == ARGS_FIRST) {
-		got = bpf_probe_read_user_str(image->data + len, ARGS_LEN, (void *)start);
+		got = bpf_probe_read_user_str(args, ARGS_LEN - 1, (void *)start);
 	} else if (args_mode == ARGS_FULL) {
-		got = bpf_probe_read_user(image->data + len, want, (void *)start);
+		got = bpf_probe_read_user(args, below(ARGS_LEN, want), (void *)start);
 		got = got ?: (long)want;
 	}
 	if (got < 0) {
@@ -266,10 +265,9 @@ static __always_inline void announce_image(void *ctx, struct task_struct *task, 
 		got = 0;
 	}
 	image->args_len = got;
-	len += got & (ARGS_LEN * 2 - 1);
-	if (len > sizeof(image->data))
-		return;
-	if (send_record(ctx, &image->header, __builtin_offsetof(struct image, data) + len))
+	len += got;
+	if (send_record(ctx, &image->header,
+			__builtin_offsetof(struct image, data) + below(sizeof(image->data), len)))
 		return;
 	bpf_map_update_elem(&images, &tgid, &id, BPF_ANY);
 told:

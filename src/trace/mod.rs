@@ -377,7 +377,8 @@ fn capture_warnings() {
             }
             // The verifier's log has thousands of lines; its end says why.
             let text = text.trim();
-            let last = text.lines().rev().find(|line| !line.starts_with("-- END"));
+            let last = (text.lines().rev())
+                .find(|line| !line.starts_with("-- END") && !line.starts_with("processed "));
             let short = match last {
                 Some(last) if text.lines().nth(1).is_some() => last,
                 _ => text,
