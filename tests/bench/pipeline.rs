@@ -7,56 +7,116 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
+use clap::Parser;
 use criterion::{Bencher, Criterion, Throughput};
 use sigtrail::{
+    cli::Cli,
     clock::Clock,
-    config::Format,
+    config::Config,
     emit::Emitter,
-    event::Call,
-    identity::Users,
+    event::{Call, CgroupPath, Event, Image, ImageKey},
+    identity::{Registry, Users},
     order::Orderer,
-    record::{Head, Signal, push_line},
+    record::{Head, Limits, Sides, Signal, Told, push_line},
     sink::{Output, Sink, SinkConfig},
     trace::decode,
 };
 
 const CPUS: u32 = 2;
 /// About what a quarter of a default ring holds: one wake-up's worth.
-const EVENTS: usize = 2600;
-const ENCODED_LEN: usize = 80;
+const EVENTS: usize = 3500;
+const SAMPLE_LEN: usize = 280;
 
-/// A record as the exit probe sends it: see bpf/event.h.
-fn sample(index: usize) -> [u8; ENCODED_LEN] {
+fn push_process(bytes: &mut Vec<u8>, pid: u32, comm: &[u8; 16]) {
+    let (start_ns, cgroup_key) = (1_u64 << 40, 4242_u64);
+    bytes.extend(start_ns.to_ne_bytes());
+    bytes.extend(cgroup_key.to_ne_bytes());
+    let (exec_id, root, loginuid, session, parent) = (2, 0, 1000, 3, 1);
+    for word in [
+        pid, pid, exec_id, root, root, root, root, loginuid, session, parent,
+    ] {
+        bytes.extend(u32::to_ne_bytes(word));
+    }
+    let (pid_ns, level, flags) = (4_026_531_836_u32, 0_u32, 0_u32);
+    for word in [pid, pid_ns, level, flags] {
+        bytes.extend(word.to_ne_bytes());
+    }
+    bytes.extend(comm);
+    bytes.extend(b"systemd\0\0\0\0\0\0\0\0\0");
+}
+
+/// A call with its recipient as the exit probe sends it: see bpf/event.h.
+fn sample(index: usize) -> [u8; SAMPLE_LEN] {
     let index = index as u64;
-    let mut bytes = Vec::with_capacity(ENCODED_LEN);
+    let mut bytes = Vec::with_capacity(SAMPLE_LEN);
     bytes.extend(index.wrapping_mul(1_200).to_ne_bytes());
     bytes.extend((index / u64::from(CPUS) + 1).to_ne_bytes());
     let cpu = index as u32 % CPUS;
-    let (kill, flags, tgid, tid, uid, gid) = (0, 0, 3880, 3880, 0, 0);
-    for word in [cpu, kill, flags, tgid, tid, uid, gid] {
-        bytes.extend(word.to_ne_bytes());
+    let (is_call, kill, has_recipient) = (1, 0, 2);
+    for word in [cpu, is_call, kill, has_recipient] {
+        bytes.extend(u32::to_ne_bytes(word));
     }
-    let (target, target_tid, sig, ret, pad) = (3897, 0, 15, 0, 0);
-    for word in [target, target_tid, sig, ret, pad] {
+    let (target, target_tid, sig, ret, recipients, refused) = (3897, 0, 15, 0, 1, 0);
+    for word in [target, target_tid, sig, ret, recipients, refused] {
         bytes.extend(i32::to_ne_bytes(word));
     }
-    bytes.extend(b"nginx: worker\0\0\0");
-    let mut sample = [0; ENCODED_LEN];
+    push_process(&mut bytes, 3880, b"supervisord\0\0\0\0\0");
+    push_process(&mut bytes, 3897, b"nginx: worker\0\0\0");
+    let (ns_pid, delivered, handler, blocked_and_fatal) = (3897, 0, 2, 0);
+    for word in [ns_pid, delivered, handler, blocked_and_fatal] {
+        bytes.extend(u32::to_ne_bytes(word));
+    }
+    let mut sample = [0; SAMPLE_LEN];
     sample.copy_from_slice(&bytes);
     sample
 }
 
+/// What the kernel tells before the first call.
+fn learn(registry: &mut Registry) {
+    for (pid, exe, args) in [
+        (
+            3880,
+            "/usr/bin/python3.11",
+            "/usr/bin/python3\0/usr/bin/supervisord\0-n\0",
+        ),
+        (3897, "/usr/sbin/nginx", "nginx: worker process\0"),
+    ] {
+        registry.learn_image(&Image {
+            key: ImageKey {
+                pid,
+                exec_id: 2,
+                start_ns: 1 << 40,
+            },
+            exe: exe.into(),
+            exe_deleted: false,
+            args: args.into(),
+            truncated: false,
+            args_unreadable: false,
+            tty: Vec::new(),
+        });
+    }
+    registry.learn_cgroup(&CgroupPath {
+        key: 4242,
+        path: b"/system.slice/nginx.service".to_vec(),
+    });
+}
+
 /// The rings' content: one CPU's after the other's, each in order.
-fn samples() -> Vec<[u8; ENCODED_LEN]> {
+fn samples() -> Vec<[u8; SAMPLE_LEN]> {
     let of_cpu = |cpu: u32| (cpu as usize..EVENTS).step_by(CPUS as usize).map(sample);
     (0..CPUS).flat_map(of_cpu).collect()
 }
 
 fn calls() -> Result<Vec<Call>> {
-    (samples().iter())
-        .map(|bytes| decode(bytes).map_err(|why| anyhow!("{why:?}")))
-        .collect()
+    (samples().iter()).map(|bytes| as_call(bytes)).collect()
+}
+
+fn as_call(bytes: &[u8]) -> Result<Call> {
+    match decode(bytes) {
+        Ok((_, Event::Call(call))) => Ok(call),
+        other => bail!("not a call: {other:?}"),
+    }
 }
 
 fn sink() -> Result<(Sink, usize)> {
@@ -93,7 +153,7 @@ fn pipeline(c: &mut Criterion) -> Result<()> {
             decoded.clear();
             let calls = samples
                 .iter()
-                .filter_map(|bytes| decode(black_box(bytes)).ok());
+                .filter_map(|bytes| as_call(black_box(bytes)).ok());
             decoded.extend(calls);
             black_box(&decoded);
         });
@@ -113,16 +173,31 @@ fn pipeline(c: &mut Criterion) -> Result<()> {
     });
 
     let mut clock = Clock::new();
+    let mut registry = Registry::new(users, true);
+    learn(&mut registry);
     let mut line = Vec::with_capacity(4096);
-    group.bench_function("encode", |bencher| {
+    group.bench_function("encode, nothing kept", |bencher| {
         per_event(bencher, || {
             for (call, seq) in calls.iter().zip(1..) {
+                let timestamp = clock.late_timestamp(call.time_ns);
+                let sender = registry.sender(&call.sender);
+                let target = registry.sender(&call.sender);
                 let head = Head {
-                    timestamp: clock.late_timestamp(call.time_ns),
+                    timestamp,
                     seq,
                     hostname: "web-1",
                 };
-                let record = Signal::new(head, black_box(call), false, &users);
+                let told = Told {
+                    call: black_box(call),
+                    late: false,
+                    sender: &sender,
+                    target: call.recipient.as_ref().map(|found| (found, &target)),
+                    users: &registry.users,
+                    clock: &clock,
+                    own_pid: 1,
+                };
+                let sides = Sides::new(told, Limits::STEPS[0]);
+                let record = Signal::new(head, told, sides, &[]);
                 line.clear();
                 // It cannot fail: see push_line.
                 let _ = push_line(&mut line, &record);
@@ -142,7 +217,10 @@ fn pipeline(c: &mut Criterion) -> Result<()> {
     });
 
     let (null, queue_bytes) = sink()?;
-    let mut emitter = Emitter::new(null, queue_bytes, Format::Json, users);
+    let users = Users::system();
+    let config = Config::new(Cli::parse_from(["sigtrail"]).trace, &users)?;
+    let mut emitter = Emitter::new(null, queue_bytes, &config, users);
+    learn(&mut emitter.registry);
     let mut orderer = Orderer::new();
     let mut batch = Vec::with_capacity(EVENTS);
     group.bench_function("all", |bencher| {
@@ -150,14 +228,14 @@ fn pipeline(c: &mut Criterion) -> Result<()> {
             batch.clear();
             let calls = samples
                 .iter()
-                .filter_map(|bytes| decode(black_box(bytes)).ok());
+                .filter_map(|bytes| as_call(black_box(bytes)).ok());
             batch.extend(calls);
             for call in &batch {
                 orderer.push(*call);
             }
-            emitter.sync_clock();
+            emitter.start_batch();
             orderer.release(u64::MAX, |call, _| {
-                let _ = emitter.signal(call, false);
+                let _ = emitter.signal(call, &[], false);
             });
             let _ = emitter.pump();
         });
