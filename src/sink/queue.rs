@@ -98,6 +98,14 @@ impl Queue {
     /// Notes that the next `count` bytes are written; returns how many lines that completed.
     pub(super) fn advance(&mut self, count: usize) -> u64 {
         let start = self.head + self.sent;
+        // All of it, as most often: the lines need not be counted again.
+        if start + count == self.buffer.len() && count > 0 {
+            let complete = self.lines;
+            self.head = self.buffer.len();
+            self.sent = 0;
+            self.lines = 0;
+            return complete;
+        }
         let written = &self.buffer[start..start + count];
         let Some(last) = written.iter().rposition(|byte| *byte == b'\n') else {
             self.sent += count;
