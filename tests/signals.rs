@@ -239,7 +239,7 @@ fn no_name_breaks_a_line() {
             comm: text.to_owned(),
             ..Sender::of(&actor)
         };
-        let call = kill(actor.pid, 0);
+        let call = kill(actor.pid, USR1);
         scene.call_as(&mut actor, &sender, call, 0);
     }
     let ended = scene.finish();

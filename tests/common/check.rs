@@ -36,17 +36,86 @@ const SIGNAL: Keys = Keys {
         "errno?",
         "entry_missing?",
         "late?",
+        "truncated?",
         "sender",
         "target",
+        "relation?",
+        "recipient_count?",
+        "recipients_lost?",
+        "recipients?",
+    ],
+};
+const RECIPIENTS: Keys = Keys {
+    object: "recipients",
+    keys: &["call_seq", "recipients"],
+};
+const PARTY: Keys = Keys {
+    object: "party",
+    keys: &[
+        "comm",
+        "exe?",
+        "exe_deleted?",
+        "args?",
+        "exe_source?",
+        "tty?",
+        "uid",
+        "user?",
+        "euid",
+        "effective_user?",
+        "gid",
+        "egid?",
+        "loginuid?",
+        "login_user?",
+        "session?",
+        "ppid",
+        "parent_comm",
+        "start_time",
+        "ns_pid?",
+        "pid_ns?",
+        "cgroup?",
+        "unit?",
+        "user_unit?",
+        "container?",
+        "container_runtime?",
+        "pod_uid?",
+        "pod_qos?",
     ],
 };
 const SENDER: Keys = Keys {
     object: "sender",
-    keys: &["pid", "tid", "comm", "uid", "user?", "gid"],
+    keys: &["pid", "tid"],
 };
+/// Of a target, whether or not it is known who that is.
 const TARGET: Keys = Keys {
     object: "target",
     keys: &["scope", "arg", "tgid?", "arg_tid?"],
+};
+const REACHED: Keys = Keys {
+    object: "recipient",
+    keys: &[
+        "source",
+        "pid",
+        "tid?",
+        "outcome?",
+        "disposition?",
+        "blocked?",
+        "fatal?",
+        "exiting?",
+        "zombie?",
+        "kernel_thread?",
+    ],
+};
+const RELATION: Keys = Keys {
+    object: "relation",
+    keys: &[
+        "same_process?",
+        "same_user?",
+        "same_unit?",
+        "same_container?",
+        "target_is_child?",
+        "target_is_parent?",
+        "to_sigtrail?",
+    ],
 };
 const LOST: Keys = Keys {
     object: "lost",
@@ -202,8 +271,24 @@ fn check_body(value: &Value) -> Result<(), String> {
     match value["type"].as_str() {
         Some("signal") => {
             check_keys(line, &[&HEAD, &SIGNAL])?;
-            check_keys(object(value, "sender")?, &[&SENDER])?;
-            check_keys(object(value, "target")?, &[&TARGET])
+            let (sender, target) = (object(value, "sender")?, object(value, "target")?);
+            check_keys(sender, &[&SENDER, &PARTY])?;
+            check_start(sender)?;
+            if target.contains_key("pid") {
+                check_keys(target, &[&TARGET, &REACHED, &PARTY])?;
+                check_start(target)?;
+                check_keys(object(value, "relation")?, &[&RELATION])?;
+            } else {
+                check_keys(target, &[&TARGET])?;
+            }
+            check_recipients(value)
+        }
+        Some("recipients") => {
+            check_keys(line, &[&HEAD, &RECIPIENTS])?;
+            if value["call_seq"].as_u64() >= value["seq"].as_u64() {
+                return Err("call_seq is not before seq".to_owned());
+            }
+            check_recipients(value)
         }
         Some("lost") => {
             check_keys(line, &[&HEAD, &LOST])?;
@@ -212,6 +297,20 @@ fn check_body(value: &Value) -> Result<(), String> {
         Some("status") => check_keys(line, &[&HEAD, &STATUS]),
         _ => Err("unknown type".to_owned()),
     }
+}
+
+fn check_recipients(line: &Value) -> Result<(), String> {
+    let recipients = line["recipients"].as_array();
+    for recipient in recipients.into_iter().flatten() {
+        let recipient = recipient.as_object().ok_or("a recipient is no object")?;
+        check_keys(recipient, &[&REACHED, &PARTY])?;
+        check_start(recipient)?;
+    }
+    Ok(())
+}
+
+fn check_start(party: &Map<String, Value>) -> Result<(), String> {
+    check_timestamp(party["start_time"].as_str().unwrap_or_default())
 }
 
 fn object<'a>(value: &'a Value, key: &str) -> Result<&'a Map<String, Value>, String> {

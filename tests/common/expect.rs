@@ -5,7 +5,12 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{Actor, nanoseconds};
+use super::{
+    Actor,
+    fate::{recipients, set_fate},
+    nanoseconds,
+    party::{comm, global_id, looked_up_by, party, tgid},
+};
 
 pub const EPERM: i64 = -1;
 pub const ESRCH: i64 = -3;
@@ -19,6 +24,8 @@ pub struct Sender {
     pub comm: String,
     pub uid: u32,
     pub gid: u32,
+    /// The rest of what it is.
+    pub party: Value,
 }
 
 impl Sender {
@@ -30,14 +37,22 @@ impl Sender {
             comm: "actor".to_owned(),
             uid: 0,
             gid: 0,
+            party: party(actor.pid),
         }
     }
 
-    fn value(&self) -> Value {
-        let mut value = json!({
-            "pid": self.pid, "tid": self.tid, "comm": self.comm,
-            "uid": self.uid, "gid": self.gid,
-        });
+    pub fn value(&self) -> Value {
+        let mut value = self.party.clone();
+        value["pid"] = self.pid.into();
+        value["tid"] = self.tid.into();
+        value["comm"] = self.comm.as_str().into();
+        // The actor sets them all at once.
+        if value["uid"] != self.uid {
+            value["uid"] = self.uid.into();
+            value["euid"] = self.uid.into();
+            value["gid"] = self.gid.into();
+            value.as_object_mut().unwrap().remove("user");
+        }
         if let Some(user) = user_name(self.uid) {
             value["user"] = user.into();
         }
@@ -91,24 +106,49 @@ impl Call {
         }
     }
 
-    fn target(self) -> Value {
-        match self {
-            Self::Kill { pid, .. } => json!({ "scope": scope(pid), "arg": pid }),
-            Self::Tkill { tid, .. } => json!({ "scope": "thread", "arg": tid }),
-            Self::Tgkill { tgid, tid, .. } => {
-                json!({ "scope": "thread", "arg": tgid, "tgid": tgid, "arg_tid": tid })
-            }
+    /// What it was given, and whom the number means now, if anyone.
+    fn target(self, sender: i64, ret: i64) -> Value {
+        let (mut target, number) = match self {
+            Self::Kill { pid, .. } => (json!({ "scope": scope(pid), "arg": pid }), pid),
+            Self::Tkill { tid, .. } => (json!({ "scope": "thread", "arg": tid }), tid),
+            Self::Tgkill { tgid, tid, .. } => (
+                json!({ "scope": "thread", "arg": tgid, "tgid": tgid, "arg_tid": tid }),
+                tid,
+            ),
+        };
+        if number <= 0 {
+            return target;
         }
+        let Some(tid) = global_id(sender, number) else {
+            return target;
+        };
+        let pid = tgid(tid).unwrap();
+        let to_process = matches!(self, Self::Kill { .. });
+        let fields = party(pid);
+        (target.as_object_mut().unwrap()).extend(fields.as_object().unwrap().clone());
+        target["pid"] = pid.into();
+        target["comm"] = comm(if to_process { pid } else { tid }).into();
+        if !to_process {
+            target["tid"] = tid.into();
+        }
+        if ret == 0 && self.signal() != 0 {
+            target["source"] = "kernel".into();
+            set_fate(&mut target, sender, tid, self.signal(), to_process);
+        } else {
+            target["source"] = looked_up_by().into();
+        }
+        target
     }
 
-    /// The whole line, its timestamp and seq aside.
+    /// The whole line, its timestamp and seq aside, of a call that is yet to
+    /// be made, with this result.
     pub fn line(self, sender: &Sender, ret: i64) -> Value {
         let mut line = json!({
             "type": "signal", "hostname": hostname(),
             "syscall": self.syscall(),
             "signal": signal_name(self.signal()), "signal_number": self.signal(),
             "ret": ret,
-            "sender": sender.value(), "target": self.target(),
+            "sender": sender.value(), "target": self.target(sender.pid, ret),
         });
         match ret {
             0 => {}
@@ -117,7 +157,39 @@ impl Call {
             EINVAL => line["errno"] = "EINVAL".into(),
             _ => panic!("the tests do not know the error {ret}"),
         }
+        if let Self::Kill {
+            pid: pid @ ..=0,
+            signal: 1..,
+        } = self
+            && ret == 0
+        {
+            let recipients = recipients(sender.pid, pid, self.signal());
+            line["recipient_count"] = recipients.len().into();
+            line["recipients"] = recipients.into();
+        }
+        set_relation(&mut line);
         line
+    }
+}
+
+/// What the two sides are to each other, if the target is one process.
+pub fn set_relation(line: &mut Value) {
+    let (sender, target) = (&line["sender"], &line["target"]);
+    if target["pid"].is_null() {
+        return;
+    }
+    let both = |key: &str| !sender[key].is_null() && sender[key] == target[key];
+    let relation = [
+        ("same_process", both("pid")),
+        ("same_user", both("uid")),
+        ("same_unit", both("unit")),
+        ("same_container", both("container")),
+        ("target_is_child", target["ppid"] == sender["pid"]),
+        ("target_is_parent", sender["ppid"] == target["pid"]),
+    ];
+    line["relation"] = json!({});
+    for (name, _) in relation.into_iter().filter(|&(_, holds)| holds) {
+        line["relation"][name] = true.into();
     }
 }
 
@@ -169,11 +241,65 @@ pub fn constant_part(line: &Value) -> Value {
     line
 }
 
+/// Start times are of the same tick, give or take what two readings of the
+/// clocks may differ; then both are removed. So is what was late to be read
+/// from `/proc`: the executable and arguments of a target, if they are not
+/// there, or where they came from.
+fn settle(party: &mut Value, expected: &mut Value, is_target: bool) {
+    const TICK_NS: i64 = 10_000_000;
+    const CLOCK_ERROR_NS: i64 = 1_000_000;
+    let (Some(party), Some(expected)) = (party.as_object_mut(), expected.as_object_mut()) else {
+        return;
+    };
+    if let (Some(is), Some(tick)) = (party.get("start_time"), expected.get("start_time")) {
+        let since = nanoseconds(is.as_str().unwrap()).unwrap()
+            - nanoseconds(tick.as_str().unwrap()).unwrap();
+        let allowed = -CLOCK_ERROR_NS..TICK_NS + CLOCK_ERROR_NS;
+        assert!(
+            allowed.contains(&since),
+            "{is} is not in the tick of {tick}"
+        );
+        party.remove("start_time");
+        expected.remove("start_time");
+    }
+    if !is_target {
+        return;
+    }
+    let source = party.remove("exe_source");
+    assert!(source.is_none_or(|source| source == "proc"));
+    for key in ["exe", "exe_deleted", "args", "tty"] {
+        if !party.contains_key("exe") || key == "tty" {
+            let is = party.remove(key);
+            let must = expected.remove(key);
+            assert!(is.is_none() || is == must, "{is:?} is not {must:?}");
+        }
+    }
+}
+
+/// The line is this, its timestamp and seq aside.
+#[track_caller]
+pub fn assert_line(line: &Value, expected: &Value) {
+    let (mut line, mut expected) = (constant_part(line), expected.clone());
+    settle(&mut line["sender"], &mut expected["sender"], false);
+    settle(&mut line["target"], &mut expected["target"], true);
+    if let Some(recipients) = line.get_mut("recipients") {
+        let recipients = recipients.as_array_mut().unwrap();
+        // The kernel has an order of its own.
+        recipients.sort_by_key(|recipient| recipient["pid"].as_i64());
+        let mut none = Vec::new();
+        let expected = expected["recipients"].as_array_mut().unwrap_or(&mut none);
+        for (recipient, expected) in recipients.iter_mut().zip(expected) {
+            settle(recipient, expected, true);
+        }
+    }
+    assert_eq!(line, expected);
+}
+
 /// The lines are these, timestamps and seqs aside.
 #[track_caller]
 pub fn assert_lines(lines: &[Value], expected: &[Value]) {
     for (line, expected) in lines.iter().zip(expected) {
-        assert_eq!(constant_part(line), *expected);
+        assert_line(line, expected);
     }
     assert_eq!(lines.len(), expected.len(), "{lines:#?}");
 }

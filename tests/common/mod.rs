@@ -6,6 +6,8 @@
 mod actor;
 mod check;
 mod expect;
+mod fate;
+pub mod party;
 mod scene;
 
 use std::{
@@ -30,6 +32,7 @@ pub use self::{
     actor::{Actor, timed},
     check::{Checker, Line, Tally, check_file, check_lines, nanoseconds},
     expect::*,
+    fate::{recipient, recipients, set_fate},
     scene::{Scene, now},
 };
 

@@ -52,34 +52,33 @@ impl Scene {
         call: Call,
         ret: i64,
     ) {
+        let line = call.line(sender, ret);
         let before = now();
         assert_eq!(actor.get(&format!("call {registers}")), ret, "{registers}");
-        self.expect(call.line(sender, ret), (before, now()));
+        self.expect(line, (before, now()));
     }
 
     /// The actor makes the call from a thread of its own.
     #[track_caller]
     pub fn thread_call(&mut self, actor: &mut Actor, call: Call, ret: i64) {
+        let mut line = call.line(&Sender::of(actor), ret);
         let before = now();
         let answer = actor.ask(&format!("threadcall {}", call.command()));
         let [made, tid] = answer.try_into().unwrap();
         assert_eq!(made, ret, "{call:?}");
         assert_ne!(tid, actor.pid);
-        let sender = Sender {
-            tid,
-            ..Sender::of(actor)
-        };
-        self.expect(call.line(&sender, ret), (before, now()));
+        line["sender"]["tid"] = tid.into();
+        self.expect(line, (before, now()));
     }
 
     /// The actor makes a call that it does not survive.
     #[track_caller]
     pub fn last_call(&mut self, mut actor: Actor, call: Call, death: i32) {
-        let sender = Sender::of(&actor);
+        let line = call.line(&Sender::of(&actor), 0);
         let before = now();
         actor.tell(&format!("call {}", call.command()));
         assert_eq!(actor.death(), death);
-        self.expect(call.line(&sender, 0), (before, now()));
+        self.expect(line, (before, now()));
     }
 
     /// A call that was made must come out as this line.
