@@ -60,11 +60,13 @@ pub fn trace(config: Config, users: Users) -> Result<ExitCode> {
 
     let mut storage = Storage::uninit();
     let mut tracer = Tracer::load(&mut storage, &config.trace)?;
+    // No call is older than the line that says it has started.
+    let start_ns = monotonic_ns();
     tracer.attach()?;
     // As auditd does: who floods must not keep the reader of the rings from
     // running. Where it is refused, losses are counted as ever.
     let _ = setpriority_process(None, NICE);
-    Run::new(tracer, emitter, &config).run(&wake)
+    Run::new(tracer, emitter, &config, start_ns).run(&wake)
 }
 
 /// Tells the loop of signals: a pipe ends its poll, a flag says why.
@@ -119,7 +121,7 @@ struct Run<'obj, 'config> {
 }
 
 impl<'obj, 'config> Run<'obj, 'config> {
-    fn new(tracer: Tracer<'obj>, emitter: Emitter, config: &'config Config) -> Self {
+    fn new(tracer: Tracer<'obj>, emitter: Emitter, config: &'config Config, mark_ns: u64) -> Self {
         let now = Instant::now();
         Self {
             tracer,
@@ -128,7 +130,7 @@ impl<'obj, 'config> Run<'obj, 'config> {
             emitter,
             config,
             malformed: 0,
-            mark_ns: monotonic_ns(),
+            mark_ns,
             deadline: config.duration.and_then(|time| now.checked_add(time)),
             next_status: config.status_interval.map(|time| now + time),
             next_upkeep: now + UPKEEP_INTERVAL,
