@@ -6,7 +6,9 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -244,6 +246,110 @@ static void group(long members)
 	printf("\n");
 }
 
+static void handle(int signal)
+{
+	(void)signal;
+}
+
+/* A child in which a signal meets that: "default", "ignore", "handle" or
+ * "block". It has no other signal blocked.
+ */
+static pid_t make_child(const char *how, int signal, long uid)
+{
+	pid_t parent = getpid(), pid;
+	struct sigaction action = { .sa_handler = SIG_DFL };
+	uint64_t mask = 0;
+	int ends[2];
+	char ready;
+
+	if (pipe(ends))
+		die("pipe");
+	pid = fork_mortal();
+	if (pid == 0) {
+		setpgid(0, 0);
+		if (uid && syscall(SYS_setresuid, uid, uid, uid))
+			_exit(98);
+		/* Another user's child has lost it. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(97);
+		if (!strcmp(how, "ignore"))
+			action.sa_handler = SIG_IGN;
+		if (!strcmp(how, "handle"))
+			action.sa_handler = handle;
+		if (!strcmp(how, "block"))
+			mask = 1ULL << (signal - 1);
+		if (action.sa_handler != SIG_DFL && sigaction(signal, &action, NULL))
+			_exit(96);
+		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
+		if (write(ends[1], "", 1) != 1)
+			_exit(95);
+		wait_for_ever();
+	}
+	close(ends[1]);
+	if (read(ends[0], &ready, 1) != 1)
+		die("child");
+	close(ends[0]);
+	return pid;
+}
+
+static pid_t make_zombie(void)
+{
+	pid_t pid = fork_mortal();
+	siginfo_t info;
+
+	if (pid == 0)
+		_exit(0);
+	if (waitid(P_PID, pid, &info, WEXITED | WNOWAIT))
+		die("waitid");
+	return pid;
+}
+
+/* A child with this very pid makes the call and ends. */
+static long call_as(long pid, struct call *call)
+{
+	pid_t tids[1] = { pid };
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)tids,
+		.set_tid_size = 1,
+	};
+	long made = syscall(SYS_clone3, &args, sizeof(args));
+
+	if (made < 0)
+		return -errno;
+	if (made == 0) {
+		make_call(call);
+		_exit(0);
+	}
+	return waitpid(made, NULL, 0) == made ? made : -errno;
+}
+
+/* So many processes, one after the other, each of which calls once. */
+static long call_in_turn(long processes)
+{
+	for (long i = 0; i < processes; i++) {
+		pid_t pid = fork_mortal();
+
+		if (pid == 0) {
+			syscall(SYS_kill, getpid(), 0);
+			_exit(0);
+		}
+		if (waitpid(pid, NULL, 0) != pid)
+			return -errno;
+	}
+	return processes;
+}
+
+static long log_in(const char *uid)
+{
+	int fd = open("/proc/self/loginuid", O_WRONLY);
+	long ret = fd < 0 || write(fd, uid, strlen(uid)) < 0 ? -errno : 0;
+
+	close(fd);
+	return ret;
+}
+
 static void obey(char **word)
 {
 	const char *command = word[0];
@@ -279,6 +385,28 @@ static void obey(char **word)
 		printf("%ld\n", deny(number_of(word[1]), value_of(word[2])));
 	} else if (!strcmp(command, "flood")) {
 		flood(value_of(word[1]), value_of(word[2]), value_of(word[3]));
+	} else if (!strcmp(command, "make")) {
+		printf("%d\n", make_child(word[1], value_of(word[2]), value_of(word[3])));
+	} else if (!strcmp(command, "join")) {
+		printf("%d\n", setpgid(value_of(word[1]), value_of(word[2])) ? -errno : 0);
+	} else if (!strcmp(command, "zombie")) {
+		printf("%d\n", make_zombie());
+	} else if (!strcmp(command, "many")) {
+		for (long i = value_of(word[1]); i > 0; i--)
+			start_child(0);
+		printf("0\n");
+	} else if (!strcmp(command, "callas")) {
+		call = parse_call(word + 1);
+		printf("%ld\n", call_as(value_of(word[1]), &call));
+	} else if (!strcmp(command, "turns")) {
+		printf("%ld\n", call_in_turn(value_of(word[1])));
+	} else if (!strcmp(command, "login")) {
+		printf("%ld\n", log_in(word[1]));
+	} else if (!strcmp(command, "realuid")) {
+		printf("%d\n", setresuid(value_of(word[1]), -1, -1) ? -errno : 0);
+	} else if (!strcmp(command, "exec")) {
+		execl(word[1], word[2], word[3], NULL);
+		die("exec");
 	} else if (!strcmp(command, "reap")) {
 		printf("%d\n", waitpid(value_of(word[1]), &status, 0) < 0 ? -errno : status);
 	} else {

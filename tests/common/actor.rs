@@ -41,7 +41,8 @@ impl Actor {
         )
     }
 
-    fn spawn(command: &mut Command) -> Self {
+    /// As whatever the command makes of it.
+    pub fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -57,6 +58,12 @@ impl Actor {
         let [pid, own_pid] = actor.answer().try_into().unwrap();
         (actor.pid, actor.own_pid) = (pid, own_pid);
         actor
+    }
+
+    /// Executes another file, which is an actor too.
+    pub fn exec(&mut self, path: &str, args: [&str; 2]) {
+        let answer = self.ask(&format!("exec {path} {} {}", args[0], args[1]));
+        assert_eq!(answer, [self.pid, self.own_pid]);
     }
 
     /// Gives a command and does not wait for its answer.
@@ -122,6 +129,11 @@ impl Actor {
         made.unsigned_abs()
     }
 
+    /// Goes to another cgroup.
+    pub fn enter(&self, cgroup: &Path) {
+        fs::write(cgroup.join("cgroup.procs"), self.pid.to_string()).unwrap();
+    }
+
     /// Waits until a signal has ended it, and says which.
     pub fn death(mut self) -> i32 {
         let mut status = None;
@@ -141,7 +153,7 @@ impl Drop for Actor {
 }
 
 /// The actor's executable, compiled once a change of its source.
-fn program() -> &'static Path {
+pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(compile)
 }

@@ -41,6 +41,18 @@ impl Sender {
         }
     }
 
+    /// The actor's main thread, as it is now.
+    pub fn seen(actor: &Actor) -> Self {
+        let party = party(actor.pid);
+        let id = |key: &str| u32::try_from(party[key].as_i64().unwrap()).unwrap();
+        Self {
+            uid: id("uid"),
+            gid: id("gid"),
+            comm: comm(actor.pid),
+            ..Self::of(actor)
+        }
+    }
+
     pub fn value(&self) -> Value {
         let mut value = self.party.clone();
         value["pid"] = self.pid.into();

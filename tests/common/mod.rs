@@ -29,7 +29,7 @@ use serde_json::Value;
 
 #[allow(unused_imports)]
 pub use self::{
-    actor::{Actor, timed},
+    actor::{Actor, program, timed},
     check::{Checker, Line, Tally, check_file, check_lines, nanoseconds},
     expect::*,
     fate::{recipient, recipients, set_fate},
