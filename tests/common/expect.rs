@@ -110,6 +110,15 @@ impl Call {
         }
     }
 
+    /// The first argument.
+    pub fn arg(self) -> i64 {
+        match self {
+            Self::Kill { pid: arg, .. }
+            | Self::Tkill { tid: arg, .. }
+            | Self::Tgkill { tgid: arg, .. } => arg,
+        }
+    }
+
     fn signal(self) -> i64 {
         match self {
             Self::Kill { signal, .. }
