@@ -2,17 +2,25 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Parser, Subcommand, builder::PossibleValuesParser};
+use clap::{
+    ArgAction, Parser, Subcommand,
+    builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser},
+};
+use serde::Deserialize;
 
 use crate::{
     event::Syscall,
     names::SignalSet,
-    trace::{Args, COMM_MAX},
+    sink::Fsync,
+    trace::Args,
+    values::{self, Destination, from_file},
 };
 
 const AFTER_HELP: &str = "\
 Exit status: 0 after a clean end (also when the reader of stdout goes away), \
-1 when tracing cannot start or go on, 2 for a wrong command line.
+1 when tracing cannot start or go on, 2 for a wrong command line or \
+configuration, 3 when the output failed for good and lines in hand could not \
+be written.
 
 Examples:
   sigtrail | jq 'select(.type==\"signal\")'      everything, as JSON
@@ -49,29 +57,87 @@ pub struct Cli {
 pub enum Command {
     /// Check whether tracing works here, and say how to repair what does not
     Doctor,
+    /// Print the configuration that a file makes, or say what is wrong with it
+    CheckConfig {
+        /// The file
+        #[arg(value_name = "FILE", default_value = crate::config::INSTALLED)]
+        file: PathBuf,
+    },
 }
 
-/// Options of a traced run.
-#[derive(Debug, clap::Args)]
+/// Options of a traced run: those of the command line, of which most can stand
+/// in a configuration file, too, by the same names.
+#[derive(Debug, Clone, Default, clap::Args, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TraceArgs {
+    /// Read a configuration file; options override it. SIGHUP reads it again
+    #[arg(long, value_name = "PATH", help_heading = "Output")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+
     /// Append lines to this file instead of stdout
-    #[arg(short, long, value_name = "PATH", help_heading = "Output")]
-    pub output: Option<PathBuf>,
+    #[arg(short, long, value_name = "PATH",
+          value_parser = OsStringValueParser::new().try_map(Destination::named),
+          help_heading = "Output")]
+    #[serde(deserialize_with = "from_file::output")]
+    pub output: Option<Destination>,
+
+    /// Start a new file before this one exceeds this size [4K and more, or 0:
+    /// never] [default: 0]
+    #[arg(long, value_name = "SIZE", value_parser = values::file_size, help_heading = "Output")]
+    #[serde(deserialize_with = "from_file::rotate_size")]
+    pub rotate_size: Option<u64>,
+
+    /// Start a new file when this one is so old [1s and more, or 0: never]
+    /// [default: 0]
+    #[arg(long, value_name = "TIME", value_parser = values::rotate_age, help_heading = "Output")]
+    #[serde(deserialize_with = "from_file::rotate_age")]
+    pub rotate_age: Option<Duration>,
+
+    /// Rotated files to keep [0 to 100000] [default: 10]
+    #[arg(long, value_name = "N", value_parser = values::keep, help_heading = "Output")]
+    #[serde(deserialize_with = "from_file::keep")]
+    pub keep: Option<u32>,
+
+    /// Remove the oldest rotated files when together they exceed this size [4K
+    /// and more, or 0: no limit] [default: 0]
+    #[arg(long, value_name = "SIZE", value_parser = values::file_size, help_heading = "Output")]
+    #[serde(deserialize_with = "from_file::max_total")]
+    pub max_total: Option<u64>,
+
+    /// gzip rotated files from the second on [true or false] [default: true]
+    #[arg(long, value_name = "BOOL", help_heading = "Output")]
+    #[serde(deserialize_with = "from_file::compress")]
+    pub compress: Option<bool>,
+
+    /// When to flush the file to the disk [never, rotation, or so often: 100ms
+    /// to 1h] [default: never]
+    #[arg(long, value_name = "WHEN", value_parser = values::fsync, help_heading = "Output")]
+    #[serde(deserialize_with = "from_file::fsync")]
+    pub fsync: Option<Fsync>,
+
+    /// Keep counters in this file, for Prometheus's textfile collector
+    #[arg(long, value_name = "PATH", help_heading = "Output")]
+    #[serde(deserialize_with = "from_file::metrics_file")]
+    pub metrics_file: Option<PathBuf>,
 
     /// Aligned lines for people instead of JSON; in colour on a terminal,
     /// unless NO_COLOR is set
     #[arg(long, help_heading = "Output")]
+    #[serde(skip)]
     pub pretty: bool,
 
     /// Only signals that these processes send [pid, repeatable, or a comma list]
     #[arg(short = 'p', long, value_name = "PID", value_delimiter = ',', action = ArgAction::Append,
-          value_parser = clap::value_parser!(u32).range(1..=PID_MAX), help_heading = "Filters")]
+          value_parser = values::pid, help_heading = "Filters")]
+    #[serde(deserialize_with = "from_file::pids")]
     pub sender_pid: Vec<u32>,
 
     /// Only signals that reach these processes, or would have [pid, repeatable,
     /// or a comma list]
     #[arg(short = 't', long, value_name = "PID", value_delimiter = ',', action = ArgAction::Append,
-          value_parser = clap::value_parser!(u32).range(1..=PID_MAX), help_heading = "Filters")]
+          value_parser = values::pid, help_heading = "Filters")]
+    #[serde(deserialize_with = "from_file::pids")]
     pub target_pid: Vec<u32>,
 
     /// Only these signals: a comma list of names (KILL, SIGTERM, SIGRTMIN+3)
@@ -83,172 +149,159 @@ pub struct TraceArgs {
         allow_hyphen_values = true,
         help_heading = "Filters"
     )]
+    #[serde(deserialize_with = "from_file::signal")]
     pub signal: Option<SignalSet>,
 
     /// Only calls that failed
     #[arg(short = 'x', long, help_heading = "Filters")]
+    #[serde(deserialize_with = "from_file::flag")]
     pub failed: bool,
 
     /// Only these system calls [comma list]
     #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Append,
           value_parser = PossibleValuesParser::new(Syscall::ALL.map(Syscall::name)),
           help_heading = "Filters")]
+    #[serde(deserialize_with = "from_file::syscalls")]
     pub syscall: Vec<String>,
 
     /// Only senders whose thread has this name [at most 15 bytes, repeatable]
-    #[arg(long, value_name = "NAME", action = ArgAction::Append, value_parser = comm,
+    #[arg(long, value_name = "NAME", action = ArgAction::Append, value_parser = values::comm,
           help_heading = "Filters")]
+    #[serde(deserialize_with = "from_file::comms")]
     pub sender_comm: Vec<String>,
 
     /// Only senders with this real user id [number or name, repeatable, or a
     /// comma list]
     #[arg(long, value_name = "UID", value_delimiter = ',', action = ArgAction::Append,
           help_heading = "Filters")]
+    #[serde(deserialize_with = "from_file::list")]
     pub sender_uid: Vec<String>,
 
     /// Only targets with this name [at most 15 bytes, repeatable]
-    #[arg(long, value_name = "NAME", action = ArgAction::Append, value_parser = comm,
+    #[arg(long, value_name = "NAME", action = ArgAction::Append, value_parser = values::comm,
           help_heading = "Filters")]
+    #[serde(deserialize_with = "from_file::comms")]
     pub target_comm: Vec<String>,
 
     /// Only targets with this real user id [number or name, repeatable, or a
     /// comma list]
     #[arg(long, value_name = "UID", value_delimiter = ',', action = ArgAction::Append,
           help_heading = "Filters")]
+    #[serde(deserialize_with = "from_file::list")]
     pub target_uid: Vec<String>,
 
     /// Only signals that end a process
     #[arg(long, help_heading = "Filters")]
+    #[serde(deserialize_with = "from_file::flag")]
     pub fatal: bool,
 
     /// Only senders in this systemd unit [.service may be left out, repeatable]
     #[arg(long, value_name = "UNIT", action = ArgAction::Append, help_heading = "Filters")]
+    #[serde(deserialize_with = "from_file::list")]
     pub unit: Vec<String>,
 
     /// Only senders in this container [id, its first 6 or more digits, or a
     /// name; repeatable]
     #[arg(long, value_name = "ID", action = ArgAction::Append, help_heading = "Filters")]
+    #[serde(deserialize_with = "from_file::list")]
     pub container: Vec<String>,
 
     /// Only targets in this systemd unit [as --unit]
     #[arg(long, value_name = "UNIT", action = ArgAction::Append, help_heading = "Filters")]
+    #[serde(deserialize_with = "from_file::list")]
     pub target_unit: Vec<String>,
 
     /// Only targets in this container [as --container]
     #[arg(long, value_name = "ID", action = ArgAction::Append, help_heading = "Filters")]
+    #[serde(deserialize_with = "from_file::list")]
     pub target_container: Vec<String>,
 
     /// What of processes' arguments is recorded; they may hold secrets
-    #[arg(
-        long,
-        value_name = "WHAT",
-        default_value = "full",
-        help_heading = "Privacy"
-    )]
-    pub args: Args,
+    /// [default: full]
+    #[arg(long, value_name = "WHAT", help_heading = "Privacy")]
+    #[serde(deserialize_with = "from_file::args")]
+    pub args: Option<Args>,
 
     /// Stop after this many signal lines
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..),
           help_heading = "Ending")]
+    #[serde(skip)]
     pub count: Option<u64>,
 
     /// Stop after this time [such as 90s, 5m or 1h 30m]
-    #[arg(long, value_name = "TIME", value_parser = run_time, help_heading = "Ending")]
+    #[arg(long, value_name = "TIME", value_parser = values::run_time, help_heading = "Ending")]
+    #[serde(skip)]
     pub duration: Option<Duration>,
 
-    /// Longest wait before lines are written [1ms to 1s]
-    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = poll_interval,
+    /// Longest wait before lines are written [1ms to 1s] [default: 50ms]
+    #[arg(long, value_name = "TIME", value_parser = values::poll_interval,
           help_heading = "Tuning")]
-    pub poll_interval: Duration,
+    #[serde(deserialize_with = "from_file::poll_interval")]
+    pub poll_interval: Option<Duration>,
 
     /// Time between status lines [1s to 24h, or 0 for none]
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = status_interval,
+    /// [default: 1m]
+    #[arg(long, value_name = "TIME", value_parser = values::status_interval,
           help_heading = "Tuning")]
-    pub status_interval: Duration,
+    #[serde(deserialize_with = "from_file::status_interval")]
+    pub status_interval: Option<Duration>,
 
     /// Ring buffer of each CPU [a power of two from 4K to 64M]
-    #[arg(long, value_name = "SIZE", default_value = "4M", value_parser = ring_size,
+    /// [default: 4M]
+    #[arg(long, value_name = "SIZE", value_parser = values::ring_size,
           help_heading = "Tuning")]
-    pub ring_size: usize,
+    #[serde(deserialize_with = "from_file::ring_size")]
+    pub ring_size: Option<usize>,
+
+    /// Lines that may wait while the output is slow or fails [64K to 1G]
+    /// [default: 8M]
+    #[arg(long, value_name = "SIZE", value_parser = values::queue_size, help_heading = "Tuning")]
+    #[serde(deserialize_with = "from_file::queue_size")]
+    pub queue_size: Option<usize>,
 }
 
-/// The kernel's own limit (`PID_MAX_LIMIT`).
-const PID_MAX: i64 = 4 << 20;
-
-fn comm(text: &str) -> Result<String, String> {
-    match text.len() {
-        0 => Err("a thread's name is not empty".to_owned()),
-        len if len > COMM_MAX => Err(format!(
-            "the kernel keeps {COMM_MAX} bytes of a thread's name and this has {len}; \
-             give the first {COMM_MAX}"
-        )),
-        _ => Ok(text.to_owned()),
+impl TraceArgs {
+    /// These, and where they say nothing, those of the file.
+    #[must_use]
+    pub fn over(self, file: Self) -> Self {
+        Self {
+            config: self.config,
+            output: self.output.or(file.output),
+            rotate_size: self.rotate_size.or(file.rotate_size),
+            rotate_age: self.rotate_age.or(file.rotate_age),
+            keep: self.keep.or(file.keep),
+            max_total: self.max_total.or(file.max_total),
+            compress: self.compress.or(file.compress),
+            fsync: self.fsync.or(file.fsync),
+            metrics_file: self.metrics_file.or(file.metrics_file),
+            pretty: self.pretty,
+            sender_pid: either(self.sender_pid, file.sender_pid),
+            target_pid: either(self.target_pid, file.target_pid),
+            signal: self.signal.or(file.signal),
+            failed: self.failed || file.failed,
+            syscall: either(self.syscall, file.syscall),
+            sender_comm: either(self.sender_comm, file.sender_comm),
+            sender_uid: either(self.sender_uid, file.sender_uid),
+            target_comm: either(self.target_comm, file.target_comm),
+            target_uid: either(self.target_uid, file.target_uid),
+            fatal: self.fatal || file.fatal,
+            unit: either(self.unit, file.unit),
+            container: either(self.container, file.container),
+            target_unit: either(self.target_unit, file.target_unit),
+            target_container: either(self.target_container, file.target_container),
+            args: self.args.or(file.args),
+            count: self.count,
+            duration: self.duration,
+            poll_interval: self.poll_interval.or(file.poll_interval),
+            status_interval: self.status_interval.or(file.status_interval),
+            ring_size: self.ring_size.or(file.ring_size),
+            queue_size: self.queue_size.or(file.queue_size),
+        }
     }
 }
 
-fn time(text: &str) -> Result<Duration, String> {
-    if text == "0" {
-        return Ok(Duration::ZERO);
-    }
-    humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; give a number with a unit, such as 50ms, 10s, 5m or 1h"))
-}
-
-fn time_between(text: &str, from: Duration, to: Duration) -> Result<Duration, String> {
-    let found = time(text)?;
-    if found < from || found > to {
-        return Err(format!(
-            "give a time from {} to {}",
-            humantime::format_duration(from),
-            humantime::format_duration(to)
-        ));
-    }
-    Ok(found)
-}
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-fn run_time(text: &str) -> Result<Duration, String> {
-    time_between(text, Duration::from_millis(1), 10_000 * DAY)
-}
-
-fn poll_interval(text: &str) -> Result<Duration, String> {
-    time_between(text, Duration::from_millis(1), Duration::from_secs(1))
-}
-
-fn status_interval(text: &str) -> Result<Duration, String> {
-    match time(text)? {
-        Duration::ZERO => Ok(Duration::ZERO),
-        _ => time_between(text, Duration::from_secs(1), DAY)
-            .map_err(|error| format!("{error}, or 0 for none")),
-    }
-}
-
-/// Bytes, with K, M and G as powers of 1024.
-fn size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit = match &text[digits.len()..] {
-        "" | "B" => 1,
-        "K" | "KiB" | "k" => 1 << 10,
-        "M" | "MiB" | "m" => 1 << 20,
-        "G" | "GiB" | "g" => 1 << 30,
-        other => return Err(format!("unknown unit {other:?}: use K, M or G")),
-    };
-    (digits.parse::<u64>().ok())
-        .and_then(|number| number.checked_mul(unit))
-        .ok_or_else(|| "give a number of bytes, such as 65536, 64K or 1M".to_owned())
-}
-
-fn ring_size(text: &str) -> Result<usize, String> {
-    let bytes = size(text)?;
-    if !bytes.is_power_of_two() || !(4 << 10..=64 << 20).contains(&bytes) {
-        return Err(
-            "give a power of two from 4K to 64M, such as 256K or 1M: it is the size of each \
-             CPU's ring in bytes"
-                .to_owned(),
-        );
-    }
-    usize::try_from(bytes).map_err(|error| error.to_string())
+fn either<T>(first: Vec<T>, second: Vec<T>) -> Vec<T> {
+    if first.is_empty() { second } else { first }
 }
 
 #[cfg(test)]
@@ -260,42 +313,5 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes_are_powers_of_1024() {
-        assert_eq!(ring_size("4096"), Ok(4096));
-        assert_eq!(ring_size("64K"), Ok(65536));
-        assert_eq!(ring_size("1MiB"), Ok(1 << 20));
-        for bad in [
-            "3",
-            "",
-            "K",
-            "5K",
-            "128M",
-            "1X",
-            "99999999999999999999G",
-            "-4K",
-        ] {
-            assert!(ring_size(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn times_have_units_and_ranges() {
-        assert_eq!(poll_interval("50ms"), Ok(Duration::from_millis(50)));
-        assert_eq!(run_time("1h 30m"), Ok(Duration::from_secs(5400)));
-        assert_eq!(status_interval("0"), Ok(Duration::ZERO));
-        for bad in ["0", "50", "2s", "", "1y", "-1s"] {
-            assert!(poll_interval(bad).is_err(), "{bad}");
-        }
-        assert!(status_interval("10ms").is_err());
-    }
-
-    #[test]
-    fn a_comm_longer_than_the_kernels_is_refused() {
-        assert!(comm("fifteen bytes !").is_ok());
-        assert!(comm("sixteen bytes !!").is_err());
-        assert!(comm("").is_err());
     }
 }

@@ -25,13 +25,17 @@ pub mod sink;
 pub mod status;
 pub mod text;
 pub mod trace;
+pub mod values;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use anyhow::Result;
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, TraceArgs},
     config::Config,
     identity::Users,
 };
@@ -43,10 +47,30 @@ use crate::{
 pub fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Some(Command::Doctor) => Ok(doctor::examine()),
+        Some(Command::CheckConfig { file }) => {
+            let args = TraceArgs {
+                config: Some(file),
+                ..TraceArgs::default()
+            };
+            let config = Config::new(&args, &Users::system())?;
+            let text = config::shown(&config);
+            // Where nobody listens, the exit code has to do.
+            let _ = io::stdout().write_all(text.as_bytes());
+            Ok(ExitCode::SUCCESS)
+        }
         None => {
             let users = Users::system();
-            let config = Config::new(cli.trace, &users)?;
+            let config = Config::new(&cli.trace, &users)?;
             run::trace(config, users)
         }
+    }
+}
+
+/// What the process says of an error to whoever started it.
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.is::<config::Invalid>() {
+        ExitCode::from(2)
+    } else {
+        ExitCode::FAILURE
     }
 }

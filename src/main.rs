@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Where nobody listens, the exit code has to do.
             let _ = writeln!(io::stderr(), "sigtrail: {error:#}");
-            ExitCode::FAILURE
+            sigtrail::exit_code(&error)
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::{
     identity::Users,
     join::Joiner,
     order::{Orderer, SLACK_NS},
-    sink::{FileConfig, Output, Sink, SinkConfig},
+    sink::Sink,
     status::Reason,
     trace::{Counters, Storage, Tracer},
 };
@@ -49,14 +49,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Why tracing could not start, or could not go on.
 pub fn trace(config: Config, users: Users) -> Result<ExitCode> {
     let wake = Wake::register()?;
-    let output = match &config.output {
-        None => Output::Stdout,
-        Some(path) => Output::File(FileConfig::append(path)),
-    };
-    let sink_config = SinkConfig::new(output);
-    let queue_bytes = sink_config.queue_bytes;
-    let sink = Sink::open(sink_config)?;
-    let emitter = Emitter::new(sink, queue_bytes, &config, users);
+    let sink = Sink::open(config.sink())?;
+    let emitter = Emitter::new(sink, config.queue_bytes, &config, users);
 
     let mut storage = Storage::uninit();
     let mut tracer = Tracer::load(&mut storage, &config.trace)?;

@@ -137,6 +137,15 @@ pub enum Args {
 }
 
 impl Args {
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::First => "first",
+            Self::None => "none",
+        }
+    }
+
     const fn to_wire(self) -> types::args_mode {
         match self {
             Self::Full => types::args_mode::ARGS_FULL,
