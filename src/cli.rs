@@ -63,6 +63,12 @@ pub enum Command {
         #[arg(value_name = "FILE", default_value = crate::config::INSTALLED)]
         file: PathBuf,
     },
+    /// Print the JSON Schema of all lines
+    Schema {
+        /// As tables for people
+        #[arg(long)]
+        markdown: bool,
+    },
 }
 
 /// Options of a traced run: those of the command line, of which most can stand

@@ -47,6 +47,15 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Process,
+        Self::Thread,
+        Self::ProcessGroup,
+        Self::OwnProcessGroup,
+        Self::EveryProcess,
+    ];
+
     /// The name in the records.
     pub const fn name(self) -> &'static str {
         match self {
@@ -164,6 +173,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them; one number stands for those that are unknown.
+    pub const ALL: [Self; 6] = [
+        Self::Delivered,
+        Self::Ignored,
+        Self::AlreadyPending,
+        Self::Overflow,
+        Self::LostInfo,
+        Self::Unknown(u32::MAX),
+    ];
+
     /// The name in the records.
     pub const fn name(self) -> &'static str {
         match self {
@@ -189,6 +208,9 @@ pub enum Disposition {
 }
 
 impl Disposition {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Default, Self::Ignore, Self::Handler];
+
     /// The name in the records.
     pub const fn name(self) -> &'static str {
         match self {
@@ -224,6 +246,9 @@ pub enum Source {
 }
 
 impl Source {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Kernel, Self::Proc];
+
     /// The name in the records.
     pub const fn name(self) -> &'static str {
         match self {

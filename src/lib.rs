@@ -20,6 +20,7 @@ pub mod order;
 pub mod pretty;
 pub mod record;
 pub mod run;
+pub mod schema;
 pub mod select;
 pub mod sink;
 pub mod status;
@@ -58,6 +59,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
             let _ = io::stdout().write_all(text.as_bytes());
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Schema { markdown }) => schema::print(markdown),
         None => {
             let users = Users::system();
             let config = Config::new(&cli.trace, &users)?;

@@ -5,6 +5,7 @@ mod status;
 
 use std::io;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -35,34 +36,45 @@ pub struct Head<'a> {
 }
 
 /// One call that sent, or tried to send, a signal.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "signal")]
 pub struct Signal<'a, S = Sender<'a>, T = Target<'a>> {
-    /// When the call was entered.
+    /// When the call was entered: UTC, in RFC 3339, to the nanosecond.
     pub timestamp: Timestamp,
-    /// `signal`
+    /// `signal`: what kind of line this is.
+    #[schemars(extend("const" = "signal"))]
     pub r#type: &'static str,
-    /// +1 for each line of a run, from 1.
+    /// The line's number in its run: 1, 2, 3 and so on.
+    #[schemars(range(min = 1))]
     pub seq: u64,
-    /// The machine's node name.
+    /// The machine's node name, as `uname -n` gives it.
     pub hostname: &'a str,
-    /// The system call.
+    /// The system call that was made.
+    #[schemars(extend("enum" = Syscall::ALL.map(Syscall::name)))]
     pub syscall: &'static str,
-    /// The signal's name, or its number where it has none.
+    /// The signal's name (`SIGTERM`, `SIGRTMIN+3`), or its number as text where it
+    /// has none.
+    #[schemars(
+        with = "String",
+        regex(pattern = r"^(SIG[A-Z0-9]+([+-][0-9]+)?|-?[0-9]+)$")
+    )]
     pub signal: Name,
-    /// The signal's number.
+    /// The signal's number, as given: also one that is no signal.
     pub signal_number: i32,
     /// What the call returned: 0 or a negative errno.
     pub ret: i32,
-    /// The errno's name, of a call that failed.
+    /// The errno's name (`ESRCH`), or its number as text where it has none. There
+    /// if `ret` is negative.
+    #[schemars(with = "Option<String>", regex(pattern = r"^(E[A-Z0-9]+|[0-9]+)$"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errno: Option<Name>,
-    /// The call's entry was not seen; the time is that of its return.
+    /// The call's entry was not seen; `timestamp` is that of its return.
     #[serde(skip_serializing_if = "is_false")]
     pub entry_missing: bool,
-    /// It came after younger lines had been written.
+    /// The line came after younger ones: it is not in the order of time.
     #[serde(skip_serializing_if = "is_false")]
     pub late: bool,
-    /// Some field was too long and was cut.
+    /// Some text of `sender` or `target` was too long and was cut.
     #[serde(skip_serializing_if = "is_false")]
     pub truncated: bool,
     /// Who called.
@@ -73,32 +85,41 @@ pub struct Signal<'a, S = Sender<'a>, T = Target<'a>> {
     /// out where the target is not known, or is a group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relation: Option<Relation>,
-    /// How many processes the kernel signalled, of a call to a group.
+    /// How many processes the kernel signalled: always exact. There for calls to
+    /// a group that succeeded, signal 0 aside.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipient_count: Option<u32>,
-    /// How many of them are not known: their records were lost.
+    /// How many of these processes are not known, as their records were lost. There
+    /// if it is not 0.
     #[serde(skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 1))]
     pub recipients_lost: u32,
     /// Those processes. What does not fit follows in lines of type
     /// `recipients`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schemars(with = "Vec<Reached<'static>>", length(min = 1))]
     pub recipients: &'a [Box<RawValue>],
 }
 
 /// More processes that a call to a group reached.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "recipients")]
 pub struct Recipients<'a> {
-    /// When the call was entered.
+    /// When the call was entered: UTC, in RFC 3339, to the nanosecond.
     pub timestamp: Timestamp,
-    /// `recipients`
+    /// `recipients`: what kind of line this is.
+    #[schemars(extend("const" = "recipients"))]
     pub r#type: &'static str,
-    /// +1 for each line of a run, from 1.
+    /// The line's number in its run: 1, 2, 3 and so on.
+    #[schemars(range(min = 1))]
     pub seq: u64,
-    /// The machine's node name.
+    /// The machine's node name, as `uname -n` gives it.
     pub hostname: &'a str,
     /// The `seq` of the call's line.
+    #[schemars(range(min = 1))]
     pub call_seq: u64,
     /// The processes.
+    #[schemars(with = "Vec<Reached<'static>>", length(min = 1))]
     pub recipients: &'a [Box<RawValue>],
 }
 

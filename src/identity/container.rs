@@ -45,6 +45,18 @@ pub enum Runtime {
 }
 
 impl Runtime {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Docker,
+        Self::Podman,
+        Self::Containerd,
+        Self::Crio,
+        Self::Cri,
+        Self::Ecs,
+        Self::Lxc,
+        Self::Nspawn,
+    ];
+
     /// The word for it in the output.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -25,6 +25,9 @@ pub enum Qos {
 }
 
 impl Qos {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Guaranteed, Self::Burstable, Self::BestEffort];
+
     /// The word for it in the output, as Kubernetes spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Told, is_false};
 use crate::{
     clock::Timestamp,
-    event::{Process, Recipient, Scope, Source},
-    identity::Names,
+    event::{Disposition, Outcome, Process, Recipient, Scope, Source},
+    identity::{Names, Qos, Runtime},
     text::text,
 };
 
@@ -70,82 +71,89 @@ fn cut(text: &str, limit: usize) -> &str {
 }
 
 /// Who a process is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "process")]
 pub struct Party<'a> {
-    /// The thread's name; a target's that was meant as a process: its
-    /// leader's.
+    /// The thread's name, at most 15 bytes. Of a target that is meant as a process,
+    /// the name of its main thread.
     pub comm: Cow<'a, str>,
     /// The executable's path in its mount namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exe: Option<&'a str>,
-    /// That file has no name any more.
+    /// The executable's file was deleted.
     #[serde(skip_serializing_if = "is_false")]
     pub exe_deleted: bool,
-    /// Its arguments, as the process presents them.
+    /// Its arguments from the command's name on, as the process presents them. They
+    /// may hold secrets: `--args` says how much is recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub args: Option<Vec<&'a str>>,
-    /// Who told `exe` and `args`, if it was not the kernel: `proc`.
+    /// `proc` if `exe` and `args` were read from `/proc` some time after the call,
+    /// and not by the kernel in it.
+    #[schemars(extend("const" = Source::Proc.name()))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exe_source: Option<&'static str>,
-    /// The controlling terminal.
+    /// The controlling terminal's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tty: Option<&'a str>,
     /// Real user id.
     pub uid: u32,
-    /// That user's name in `/etc/passwd`.
+    /// The name that `/etc/passwd` has for `uid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<&'a str>,
     /// Effective user id.
     pub euid: u32,
-    /// That user's name, where it is another user.
+    /// The name that `/etc/passwd` has for `euid`. There if it is not `uid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_user: Option<&'a str>,
     /// Real group id.
     pub gid: u32,
-    /// Effective group id, where it is another.
+    /// Effective group id. There if it is not `gid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub egid: Option<u32>,
-    /// The user id that logged in, whoever it became since.
+    /// The user id that logged in, whoever it became since (`sudo`, `su`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loginuid: Option<u32>,
-    /// That user's name.
+    /// The name that `/etc/passwd` has for `loginuid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_user: Option<&'a str>,
-    /// The audit session of that login.
+    /// The number of that login's audit session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<u32>,
-    /// The parent process's id.
+    /// Process id of the parent.
     pub ppid: u32,
-    /// The parent process's name.
+    /// The name of the parent's main thread, at most 15 bytes.
     pub parent_comm: Cow<'a, str>,
-    /// When the process started: with `pid` it names a process for good.
+    /// When the process started: UTC, in RFC 3339, to the nanosecond. With `pid` it
+    /// names a process for good.
     pub start_time: Timestamp,
-    /// Process id in its own pid namespace, where that is not the initial one.
+    /// Process id in its own pid namespace. There if that is not the initial one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ns_pid: Option<u32>,
-    /// Inode of that namespace.
+    /// Inode number of that pid namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid_ns: Option<u32>,
-    /// The cgroup's path.
+    /// The cgroup's path from the root of its hierarchy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<&'a str>,
-    /// The systemd system unit.
+    /// The unit of the system's systemd.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<&'a str>,
     /// The unit of a user's own systemd.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_unit: Option<&'a str>,
-    /// The container's id or name.
+    /// The container's id, or its name where the runtime gives names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<&'a str>,
-    /// What runs the container: `docker`, `podman`, `containerd`, `crio`,
-    /// `cri`, `ecs`, `lxc` or `nspawn`.
+    /// What runs the container. `cri`: Kubernetes, by a runtime that the cgroup's
+    /// path does not name.
+    #[schemars(extend("enum" = Runtime::ALL.map(Runtime::as_str)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_runtime: Option<&'static str>,
     /// The Kubernetes pod's uid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod_uid: Option<&'a str>,
-    /// The pod's quality of service: `Guaranteed`, `Burstable` or `BestEffort`.
+    /// The pod's quality of service class.
+    #[schemars(extend("enum" = Qos::ALL.map(Qos::as_str)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod_qos: Option<&'static str>,
 }
@@ -241,11 +249,12 @@ impl<'a> Party<'a> {
 }
 
 /// The caller.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "sender")]
 pub struct Sender<'a> {
-    /// Process id.
+    /// Process id, in the initial pid namespace.
     pub pid: u32,
-    /// Thread id.
+    /// Thread id, in the initial pid namespace.
     pub tid: u32,
     /// Who it is.
     #[serde(flatten)]
@@ -267,17 +276,18 @@ impl<'a> Sender<'a> {
 }
 
 /// What was asked for, and who that is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "target")]
 pub struct Target<'a> {
-    /// Which kind of target the argument means: `process`, `thread`,
-    /// `process_group`, `own_process_group` or `every_process`.
+    /// Which kind of target the arguments mean.
+    #[schemars(extend("enum" = Scope::ALL.map(Scope::name)))]
     pub scope: &'static str,
-    /// The first argument, as given.
+    /// The call's first argument, as given: in the sender's pid namespace.
     pub arg: i32,
-    /// `tgkill`'s first argument: the process, as given.
+    /// The first argument of `tgkill`, as given: the process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tgid: Option<i32>,
-    /// `tgkill`'s second argument: the thread, as given.
+    /// The second argument of `tgkill`, as given: the thread.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arg_tid: Option<i32>,
     /// The process that it means, if it means one that is known.
@@ -286,39 +296,46 @@ pub struct Target<'a> {
 }
 
 /// A process that a signal was for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "recipient")]
 pub struct Reached<'a> {
-    /// Who told: `kernel`, or `proc` some time later.
+    /// Who told what is known of the process: `kernel`, in the call, or `proc`, from
+    /// `/proc` some time later.
+    #[schemars(extend("enum" = Source::ALL.map(Source::name)))]
     pub source: &'static str,
-    /// Process id.
+    /// Process id, in the initial pid namespace.
     pub pid: u32,
-    /// Thread id, where a thread was meant.
+    /// Thread id, in the initial pid namespace. There if a thread was meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tid: Option<u32>,
     /// Who it is.
     #[serde(flatten)]
     pub party: Party<'a>,
-    /// What the kernel did with the signal: `delivered` (queued), `ignored`
-    /// (dropped: it ignores it, or is dead), `already_pending` (merged),
-    /// `overflow` (refused) or `lost_info`.
+    /// What the kernel did with the signal: `delivered` (queued), `ignored` (dropped:
+    /// the process ignores it, or is dead), `already_pending` (merged with one that
+    /// waits), `overflow` (refused: too many wait), `lost_info` (queued without its
+    /// details) or `unknown`. Left out if the kernel was not asked: the call
+    /// failed, or sent signal 0.
+    #[schemars(extend("enum" = Outcome::ALL.map(Outcome::name)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<&'static str>,
-    /// What the process does with it: `default`, `ignore` or `handler`.
+    /// What the process does with the signal. There if `outcome` is.
+    #[schemars(extend("enum" = Disposition::ALL.map(Disposition::name)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disposition: Option<&'static str>,
-    /// It had blocked the signal.
+    /// The process had blocked the signal.
     #[serde(skip_serializing_if = "is_false")]
     pub blocked: bool,
-    /// The signal ends the process.
+    /// Whether the signal ends the process. There if `outcome` is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fatal: Option<bool>,
-    /// It was on its way out already.
+    /// The process was on its way out already.
     #[serde(skip_serializing_if = "is_false")]
     pub exiting: bool,
-    /// It was dead already, and waited for its parent.
+    /// The process was dead already, and waited for its parent.
     #[serde(skip_serializing_if = "is_false")]
     pub zombie: bool,
-    /// It is a thread of the kernel.
+    /// The process is a thread of the kernel.
     #[serde(skip_serializing_if = "is_false")]
     pub kernel_thread: bool,
 }
@@ -365,7 +382,8 @@ impl<'a> Target<'a> {
 }
 
 /// What sender and target are to each other.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "relation")]
 pub struct Relation {
     /// They are one process.
     #[serde(skip_serializing_if = "is_false")]

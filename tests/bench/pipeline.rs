@@ -218,7 +218,7 @@ fn pipeline(c: &mut Criterion) -> Result<()> {
 
     let (null, queue_bytes) = sink()?;
     let users = Users::system();
-    let config = Config::new(Cli::parse_from(["sigtrail"]).trace, &users)?;
+    let config = Config::new(&Cli::parse_from(["sigtrail"]).trace, &users)?;
     let mut emitter = Emitter::new(null, queue_bytes, &config, users);
     learn(&mut emitter.registry);
     let mut orderer = Orderer::new();

@@ -1,0 +1,177 @@
+//! The schema that the binary prints: real lines pass it, wrong ones do not.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+mod recording;
+
+use std::fs;
+
+use jsonschema::Validator;
+use recording::{record, stdout_of};
+use serde_json::{Value, json};
+
+fn schema() -> Value {
+    serde_json::from_str(&stdout_of(&["schema"])).unwrap()
+}
+
+fn validator() -> Validator {
+    jsonschema::draft202012::options()
+        .should_validate_formats(true)
+        .build(&schema())
+        .unwrap()
+}
+
+fn recorded() -> Vec<Value> {
+    let room = tempfile::tempdir().unwrap();
+    let path = room.path().join("signals.jsonl");
+    record(&path);
+    let text = fs::read_to_string(path).unwrap();
+    (text.lines())
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[track_caller]
+fn assert_valid(validator: &Validator, line: &Value) {
+    if let Err(error) = validator.validate(line) {
+        // `oneOf` itself says no more than that nothing fits.
+        let whole = schema();
+        let mut one = whole.clone();
+        let name = line["type"].as_str().unwrap();
+        one.as_object_mut().unwrap().remove("oneOf");
+        one["$ref"] = format!("#/$defs/{name}").into();
+        let why: Vec<String> = (jsonschema::validator_for(&one).unwrap().iter_errors(line))
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        panic!("{error}: {why:#?} in {line:#}");
+    }
+}
+
+#[test]
+fn the_schema_is_one_of_draft_2020_12() {
+    let schema = schema();
+    assert!(jsonschema::draft202012::meta::is_valid(&schema));
+    assert_eq!(schema["$id"], "urn:sigtrail:schema:1");
+    assert_eq!(schema["oneOf"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn each_field_is_described() {
+    fn check(path: &str, value: &Value) {
+        let properties = value["properties"].as_object();
+        for (name, property) in properties.into_iter().flatten() {
+            let text = property["description"].as_str().unwrap_or_default();
+            assert!(text.ends_with('.'), "{path}.{name}: {text:?}");
+        }
+    }
+    for (name, definition) in schema()["$defs"].as_object().unwrap() {
+        assert_eq!(definition["additionalProperties"], false, "{name}");
+        check(name, definition);
+    }
+}
+
+#[test]
+fn what_is_recorded_is_valid() {
+    let validator = validator();
+    let lines = recorded();
+    assert!(lines.len() > 10);
+    for line in &lines {
+        assert_valid(&validator, line);
+    }
+}
+
+#[test]
+fn a_lost_line_from_a_flood_is_valid() {
+    let validator = validator();
+    let mut actor = common::Actor::start();
+    let room = tempfile::tempdir().unwrap();
+    let path = room.path().join("signals.jsonl");
+    let args = ["-p", &actor.pid.to_string(), "--ring-size", "4K"];
+    let sigtrail = common::Sigtrail::start_to_file(&path, &args);
+    sigtrail.signal(rustix::process::Signal::STOP);
+    // A page holds fewer.
+    for _ in 0..100 {
+        actor.make("call kill 0 0");
+    }
+    sigtrail.signal(rustix::process::Signal::CONT);
+    common::wait_until("a lost line", || {
+        let text = fs::read_to_string(&path).unwrap();
+        text.contains(r#""type":"lost""#)
+    });
+    sigtrail.stop();
+    let text = fs::read_to_string(&path).unwrap();
+    for line in text.lines() {
+        assert_valid(&validator, &serde_json::from_str(line).unwrap());
+    }
+}
+
+#[test]
+fn a_wrong_line_is_refused() {
+    let validator = validator();
+    let lines = recorded();
+    let line = (lines.iter())
+        .find(|line| line["target"]["outcome"] == "delivered")
+        .unwrap();
+    assert_valid(&validator, line);
+
+    let set = |path: &str, value: Value| {
+        let mut wrong = line.clone();
+        let (above, key) = path.rsplit_once('/').unwrap();
+        wrong.pointer_mut(above).unwrap()[key] = value;
+        assert!(!validator.is_valid(&wrong), "{path} in {wrong}");
+    };
+    set("/type", json!("lost"));
+    set("/type", json!("unheard-of"));
+    set("/timestamp", json!("2026-11-22T15:51:13Z"));
+    set("/timestamp", json!("2026-13-22T15:51:13.123456789Z"));
+    set("/seq", json!(0));
+    set("/ret", json!("0"));
+    set("/ret", json!(0.5));
+    set("/errno", Value::Null);
+    set("/signal", json!("TERM"));
+    set("/signal_number", json!(1_u64 << 31));
+    set("/syscall", json!("tgkill2"));
+    set("/late", json!(false));
+    set("/recipients", json!([]));
+    set("/recipients", json!([{"pid": 1}]));
+    set("/surprise", json!(1));
+    set("/sender/surprise", json!(1));
+    set("/sender/uid", json!(-1));
+    set("/sender/args", json!([1]));
+    set("/target/scope", json!("everyone"));
+    set("/target/outcome", json!("lost"));
+    set("/target/disposition", json!("catch"));
+    set("/relation/same_user", json!("yes"));
+
+    for (from, key) in [
+        ("", "timestamp"),
+        ("", "type"),
+        ("", "seq"),
+        ("", "hostname"),
+        ("", "ret"),
+        ("", "sender"),
+        ("", "target"),
+        ("/sender", "pid"),
+        ("/sender", "start_time"),
+        ("/target", "scope"),
+        // A target is known, or it is not.
+        ("/target", "pid"),
+        ("/target", "source"),
+    ] {
+        let mut wrong = line.clone();
+        let object = wrong.pointer_mut(from).and_then(Value::as_object_mut);
+        assert!(object.unwrap().remove(key).is_some(), "{from}/{key}");
+        assert!(!validator.is_valid(&wrong), "without {from}/{key}");
+    }
+}
+
+#[test]
+fn the_field_reference_is_current() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/FIELDS.md");
+    let made = stdout_of(&["schema", "--markdown"]);
+    assert!(
+        fs::read_to_string(path).is_ok_and(|kept| kept == made),
+        "FIELDS.md is stale: cargo run -- schema --markdown > FIELDS.md"
+    );
+}
