@@ -70,6 +70,23 @@ fn cut(text: &str, limit: usize) -> &str {
     &text[..end]
 }
 
+/// Cuts a path at its start, likewise: the end tells more, and of a path that
+/// is too long for the kernel side the end is what there is.
+fn cut_start(path: &str, limit: usize) -> &str {
+    let mut start = path.len().saturating_sub(limit);
+    while !path.is_char_boundary(start) {
+        start += 1;
+    }
+    for before in 1..4 {
+        let escape = (start.checked_sub(before)).and_then(|at| path.get(at..));
+        if escape.is_some_and(|escape| escape.starts_with("\\x")) {
+            start += 4 - before;
+            break;
+        }
+    }
+    path.get(start..).unwrap_or_default()
+}
+
 /// Who a process is.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "process")]
@@ -170,6 +187,12 @@ impl<'a> Party<'a> {
         let cgroup = names.cgroup.as_deref();
         let mut was_cut = image.is_some_and(|image| image.truncated)
             || cgroup.is_some_and(|cgroup| cgroup.truncated);
+        let paths = [
+            image.and_then(|image| image.exe.as_deref()),
+            cgroup.map(|cgroup| &*cgroup.path),
+        ];
+        was_cut |= (paths.iter().flatten()).any(|path| path.len() > limits.path);
+        let [exe, cgroup_path] = paths.map(|path| path.map(|path| cut_start(path, limits.path)));
         let mut short = |text: &'a str, limit: usize| {
             let short = cut(text, limit);
             was_cut |= short.len() < text.len();
@@ -194,9 +217,7 @@ impl<'a> Party<'a> {
         let apart = process.ns_level > 0;
         let party = Self {
             comm: text(process.comm.bytes()),
-            exe: image
-                .and_then(|image| image.exe.as_deref())
-                .map(|exe| short(exe, limits.path)),
+            exe,
             exe_deleted: image.is_some_and(|image| image.exe_deleted),
             exe_source: (image.map(|image| image.source))
                 .filter(|&source| source != Source::Kernel)
@@ -221,7 +242,7 @@ impl<'a> Party<'a> {
             start_time: told.clock.start_time(process.start_ns),
             ns_pid: apart.then_some(process.ns_pid),
             pid_ns: apart.then_some(process.pid_ns),
-            cgroup: cgroup.map(|cgroup| short(&cgroup.path, limits.path)),
+            cgroup: cgroup_path,
             unit: cgroup
                 .and_then(|cgroup| cgroup.unit.as_deref())
                 .map(|unit| short(unit, limits.name)),
@@ -446,17 +467,23 @@ mod tests {
         assert_eq!(cut(r"a\xffb", 5), r"a\xff");
         assert_eq!(cut("aé", 2), "a");
         assert_eq!(cut(r"a\b", 2), r"a\");
+        assert_eq!(cut_start("abc", 3), "abc");
+        assert_eq!(cut_start("abc", 2), "bc");
+        assert_eq!(cut_start(r"a\xffb", 4), "b");
+        assert_eq!(cut_start(r"a\xffb", 5), r"\xffb");
+        assert_eq!(cut_start("éa", 2), "a");
     }
 
     proptest! {
         #[test]
-        fn a_cut_text_decodes_to_the_start_of_the_bytes(
+        fn a_cut_text_decodes_to_one_end_of_the_bytes(
             bytes in proptest::collection::vec(prop_oneof![Just(b'\\'), Just(b'x'), any::<u8>()], 0..40),
             limit in 0_usize..60,
         ) {
             let mut text = String::new();
             push_text(&mut text, &bytes);
             prop_assert!(bytes.starts_with(&decode(cut(&text, limit))));
+            prop_assert!(bytes.ends_with(&decode(cut_start(&text, limit))));
         }
     }
 }
