@@ -114,25 +114,27 @@ fn names() -> Vec<(String, Value)> {
 
 #[test]
 fn units_containers_and_pods_of_both_sides_are_named() {
+    let (mut actor, target) = (Actor::start(), Actor::start());
+    let mut scene = Scene::of(&[&actor], &[]);
+    let other = Place::new("/other.service");
+    let mut places = Vec::new();
     for (below, said) in names() {
-        let (place, other) = (Place::new(&below), Place::new("/other.service"));
-        let (mut actor, target) = (Actor::start(), Actor::start());
-        let mut scene = Scene::of(&[&actor], &[]);
+        let place = Place::new(&below);
         for (sender_in, target_in) in [(&place, &other), (&other, &place), (&place, &place)] {
             actor.enter(sender_in.directory());
             target.enter(target_in.directory());
             let sender = Sender::of(&actor);
             scene.call_as(&mut actor, &sender, kill(target.pid, USR1), 0);
         }
-        let lines = scene.finish().signals();
-        let elsewhere = json!({ "unit": "other.service" });
-        for (line, wanted) in
-            lines
-                .iter()
-                .zip([(&said, &elsewhere), (&elsewhere, &said), (&said, &said)])
-        {
-            assert_eq!(said_place(&line["sender"]), *wanted.0, "{below}");
-            assert_eq!(said_place(&line["target"]), *wanted.1, "{below}");
+        places.push((place, said));
+    }
+    let lines = scene.finish().signals();
+    let elsewhere = json!({ "unit": "other.service" });
+    for (lines, (place, said)) in lines.chunks(3).zip(&places) {
+        let wanted = [(said, &elsewhere), (&elsewhere, said), (said, said)];
+        for (line, (sender, target)) in lines.iter().zip(wanted) {
+            assert_eq!(said_place(&line["sender"]), *sender, "{line}");
+            assert_eq!(said_place(&line["target"]), *target, "{line}");
         }
         assert_eq!(lines[0]["sender"]["cgroup"], place.path);
         assert_eq!(lines[1]["target"]["cgroup"], place.path);
@@ -149,22 +151,28 @@ fn units_containers_and_pods_of_both_sides_are_named() {
 /// Long before sigtrail reads of the call.
 #[test]
 fn a_cgroup_that_is_gone_is_still_named() {
-    for (below, said) in names() {
-        let mut places = [Place::new(&below), Place::new(&below)];
-        let (mut actor, mut target) = (Actor::start(), Actor::start());
+    let names = names();
+    let mut actors: Vec<_> = names.iter().map(|_| Actor::start()).collect();
+    let seen: Vec<_> = actors.iter().collect();
+    let mut scene = Scene::of(&seen, &["--poll-interval", "1s"]);
+    let mut paths = Vec::new();
+    for (actor, (below, _)) in actors.iter_mut().zip(&names) {
+        let mut places = [Place::new(below), Place::new(below)];
+        let mut target = Actor::start();
         target.make("unblock");
-        let mut scene = Scene::of(&[&actor], &["--poll-interval", "1s"]);
         actor.enter(places[0].directory());
         target.enter(places[1].directory());
-        let sender = Sender::of(&actor);
-        scene.call_as(&mut actor, &sender, kill(target.pid, TERM), 0);
+        let sender = Sender::of(actor);
+        scene.call_as(actor, &sender, kill(target.pid, TERM), 0);
         assert_eq!(target.death(), 15);
         fs::write(root().join("cgroup.procs"), actor.pid.to_string()).unwrap();
-        let paths = places.each_ref().map(|place| place.path.clone());
+        paths.push(places.each_ref().map(|place| place.path.clone()));
         places.iter_mut().for_each(Place::remove);
-        let line = scene.finish().signals().remove(0);
+    }
+    let lines = scene.finish().signals();
+    for ((line, paths), (_, said)) in lines.iter().zip(paths).zip(names) {
         for (side, path) in ["sender", "target"].into_iter().zip(paths) {
-            assert_eq!(said_place(&line[side]), said, "{below}");
+            assert_eq!(said_place(&line[side]), said, "{path}");
             assert_eq!(line[side]["cgroup"], path);
         }
     }

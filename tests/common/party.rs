@@ -151,7 +151,7 @@ pub fn pid_ns(pid: i64) -> u64 {
 fn terminal_name(number: i64) -> String {
     let (major, minor) = (number >> 8 & 0xfff, number & 0xff | number >> 12 & 0xfff00);
     match major {
-        136.. => format!("pts{minor}"),
+        136..=143 => format!("pts{minor}"),
         4 if minor < 64 => format!("tty{minor}"),
         4 => format!("ttyS{}", minor - 64),
         229 => format!("hvc{minor}"),
