@@ -1,0 +1,167 @@
+//! What the documents say is so.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+mod recording;
+
+use std::{collections::BTreeSet, fs, process::Command};
+
+use recording::{record, stdout_of};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn document(name: &str) -> String {
+    fs::read_to_string(format!("{ROOT}/{name}")).unwrap()
+}
+
+/// The contents of the code fences in a language.
+fn fences(text: &str, language: &str) -> Vec<String> {
+    let start = format!("```{language}\n");
+    (text.split(start.as_str()).skip(1))
+        .map(|rest| rest.split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+/// The words that look like long options.
+fn options(text: &str) -> BTreeSet<&str> {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+        .filter(|word| {
+            let name = word.strip_prefix("--");
+            name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_lowercase()))
+        })
+        .collect()
+}
+
+/// What is said of sigtrail, and not of jq.
+fn without_recipes(text: &str) -> String {
+    let recipes = fences(text, "sh");
+    (recipes.iter()).fold(text.to_owned(), |text, recipe| text.replace(recipe, ""))
+}
+
+#[test]
+fn each_option_in_the_readme_exists() {
+    let help = stdout_of(&["--help"]);
+    let known = options(&help);
+    let readme = without_recipes(&document("README.md"));
+    let told = options(&readme);
+    assert!(told.len() >= 10, "{told:?}");
+    let unknown: Vec<_> = told.difference(&known).collect();
+    assert!(unknown.is_empty(), "{unknown:?} of README.md not in --help");
+}
+
+#[test]
+fn the_readme_tells_of_each_filter() {
+    let help = stdout_of(&["--help"]);
+    let filters = help.split("Filters:\n").nth(1).unwrap();
+    let filters = filters.split("Privacy:\n").next().unwrap();
+    let readme = document("README.md");
+    let told = options(&readme);
+    for line in filters.lines() {
+        let line = line.trim();
+        if !line.starts_with('-') {
+            continue;
+        }
+        let long = options(line).into_iter().next().unwrap();
+        let short = line.split(',').next().unwrap();
+        let short_is_told = short.len() == 2 && readme.contains(&format!("sigtrail {short} "));
+        assert!(short_is_told || told.contains(long), "{line}");
+    }
+}
+
+#[test]
+fn each_command_in_the_readme_is_understood() {
+    let readme = document("README.md");
+    let fences = fences(&readme, "console").concat();
+    let commands = fences.lines().filter_map(|line| {
+        let line = line.split(" #").next()?.trim_start_matches("sudo ");
+        line.strip_prefix("sigtrail ").map(str::trim)
+    });
+    let mut count = 0;
+    for arguments in commands {
+        count += 1;
+        // Its help is all that it gives, but only if it knows what comes before.
+        let script = format!("exec \"$0\" {arguments} --help");
+        let output = Command::new("sh")
+            .args(["-c", &script, env!("CARGO_BIN_EXE_sigtrail")])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments}: {output:?}");
+    }
+    assert!(count >= 5, "{count}");
+}
+
+#[test]
+fn each_recipe_in_the_readme_finds_something() {
+    let room = tempfile::tempdir().unwrap();
+    record(&room.path().join("signals.jsonl"));
+    let recipes = fences(&document("README.md"), "sh");
+    assert_eq!(recipes.len(), 5);
+    for recipe in recipes {
+        assert!(recipe.starts_with("jq "), "{recipe}");
+        // Whom the test kills.
+        let script = recipe.replace("--arg who nginx", "--arg who actor");
+        let output = Command::new("bash")
+            .args(["-euo", "pipefail", "-c", &script])
+            .current_dir(room.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{recipe}: {output:?}");
+        assert!(output.stderr.is_empty(), "{recipe}: {output:?}");
+        assert!(!output.stdout.is_empty(), "{recipe} finds nothing");
+    }
+}
+
+#[test]
+fn make_help_lists_each_target_once() {
+    let makefile = document("Makefile");
+    let phony = makefile
+        .lines()
+        .find_map(|line| line.strip_prefix(".PHONY:"))
+        .unwrap();
+    let explained: Vec<&str> = (makefile.lines())
+        .filter(|line| line.contains(":") && line.contains("## "))
+        .map(|line| line.split(':').next().unwrap())
+        .filter(|name| !name.starts_with(['#', '\t', ' ', '@']))
+        .collect();
+    let output = Command::new("make")
+        .args(["-s", "help"])
+        .current_dir(ROOT)
+        .output()
+        .unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let mut listed: Vec<&str> = (help.lines())
+        .map(|line| line.split_whitespace().nth(1).unwrap())
+        .collect();
+    assert_eq!(listed, explained);
+    listed.sort_unstable();
+    let all = listed.len();
+    listed.dedup();
+    assert_eq!(listed.len(), all, "{help}");
+    for name in listed {
+        assert!(phony.split_whitespace().any(|one| one == name), "{name}");
+    }
+    for name in ["run", "test", "check", "bench", "fmt", "clean", "help"] {
+        assert_eq!(help.matches(&format!("make {name} ")).count(), 1, "{name}");
+    }
+}
+
+#[test]
+fn links_between_the_documents_lead_somewhere() {
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "FIELDS.md",
+    ] {
+        let text = document(name);
+        for link in text.split("](").skip(1) {
+            let path = link.split(')').next().unwrap();
+            let path = path.split('#').next().unwrap();
+            assert!(
+                path.is_empty() || fs::exists(format!("{ROOT}/{path}")).unwrap(),
+                "{name} links to {path}"
+            );
+        }
+    }
+}
