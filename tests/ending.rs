@@ -22,6 +22,8 @@ use tempfile::TempDir;
 
 /// Within a second; other tests run beside this one.
 const AT_ONCE: Duration = Duration::from_secs(2);
+/// As long, on top of a start among others, who wait for the same locks.
+const FROM_START: Duration = Duration::from_secs(8);
 /// No signal of this kind exists, so a run that waits for one stays quiet.
 const QUIET: [&str; 2] = ["--sender-comm", "st-nobody"];
 
@@ -169,7 +171,7 @@ fn jq_gets_the_one_line_asked_for() {
     let lines = r#"[["status",null],["signal","st-end-jq"],["status",null]]"#;
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim_end(), lines);
     assert_eq!(output.stderr, b"");
-    assert!(took < AT_ONCE, "{took:?}");
+    assert!(took < FROM_START, "{took:?}");
 }
 
 #[test]
@@ -181,7 +183,7 @@ fn a_reader_that_leaves_ends_a_run_in_which_nothing_more_happens() {
     let line = common::Checker::default().check(format!("{line}\n").as_bytes());
     assert_eq!(line.unwrap().value["state"], "started");
     assert_eq!((code, output.stderr.as_slice()), ("0\n", &b""[..]));
-    assert!(took < AT_ONCE, "{took:?}");
+    assert!(took < FROM_START, "{took:?}");
 }
 
 #[test]
@@ -191,7 +193,7 @@ fn a_reader_that_leaves_ends_a_flooded_run_quietly() {
     let (output, took) = timed(|| shell(script, &["--sender-comm", "st-end-head"]));
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "1000\n0\n");
     assert_eq!(output.stderr, b"");
-    assert!(took < AT_ONCE, "{took:?}");
+    assert!(took < FROM_START, "{took:?}");
 }
 
 #[test]
@@ -199,7 +201,7 @@ fn timeout_leaves_a_file_of_whole_lines() {
     let directory = directory();
     let path = directory.path().join("lines");
     let _actor = flooder("st-end-time");
-    let script = r#"exec timeout 1 "$0" "$@""#;
+    let script = r#"exec timeout 4 "$0" "$@""#;
     let args = ["--sender-comm", "st-end-time", "-o", path.to_str().unwrap()];
     let (output, took) = timed(|| shell(script, &args));
     // timeout's own code for a time that ran out.
@@ -208,7 +210,7 @@ fn timeout_leaves_a_file_of_whole_lines() {
         (output.stdout.as_slice(), output.stderr.as_slice()),
         (&b""[..], &b""[..])
     );
-    assert!(took < AT_ONCE + Duration::from_secs(1), "{took:?}");
+    assert!(took < AT_ONCE + Duration::from_secs(4), "{took:?}");
     let lines = read(&path);
     assert_eq!(lines.last().unwrap().value["state"], "stopped");
     assert!(!signals(&lines).is_empty());

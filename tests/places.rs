@@ -114,10 +114,11 @@ fn names() -> Vec<(String, Value)> {
 
 #[test]
 fn units_containers_and_pods_of_both_sides_are_named() {
-    let (mut actor, target) = (Actor::start(), Actor::start());
-    let mut scene = Scene::of(&[&actor], &[]);
+    // The processes end first, so that their cgroups can be removed.
     let other = Place::new("/other.service");
     let mut places = Vec::new();
+    let (mut actor, target) = (Actor::start(), Actor::start());
+    let mut scene = Scene::of(&[&actor], &[]);
     for (below, said) in names() {
         let place = Place::new(&below);
         for (sender_in, target_in) in [(&place, &other), (&other, &place), (&place, &place)] {
