@@ -48,10 +48,12 @@ struct slot {
 	struct image_id image;
 	__u64 sender_cgroup;
 	__u64 target_cgroup;
-	/* The number that call.recipient was looked up by, and when; 0: none. */
+	/* The number that call.recipient was looked up by, when, and whether as
+	 * a process or as a thread; 0: none.
+	 */
 	__u64 looked_up_ns;
 	__s32 looked_up;
-	__u32 pad;
+	__s32 looked_up_group;
 };
 
 struct {

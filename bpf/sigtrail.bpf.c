@@ -86,10 +86,12 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 	struct recipient *r = &call->recipient;
 	struct task_struct *task;
 	__s32 pid = call->syscall == SYSCALL_TGKILL ? call->target_tid : call->target;
+	int group = call->syscall == SYSCALL_KILL;
 
 	if (pid <= 0 || !bpf_ksym_exists(bpf_task_from_vpid))
 		return;
 	if (slot && !call->ret && slot->looked_up == pid &&
+	    slot->looked_up_group == group &&
 	    call->header.time_ns - slot->looked_up_ns < LOOKED_UP_NS) {
 		call->flags |= CALL_HAS_RECIPIENT;
 		return;
@@ -97,7 +99,7 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 	task = bpf_task_from_vpid(pid);
 	if (!task)
 		return;
-	read_recipient(r, task, call->syscall == SYSCALL_KILL);
+	read_recipient(r, task, group);
 	r->outcome = OUTCOME_NONE;
 	r->disposition = 0;
 	r->blocked = 0;
@@ -110,6 +112,7 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 	}
 	if (slot) {
 		slot->looked_up = pid;
+		slot->looked_up_group = group;
 		slot->looked_up_ns = call->header.time_ns;
 	}
 	bpf_task_release(task);

@@ -127,7 +127,7 @@ pub struct Options {
 /// What of processes' arguments is recorded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Args {
-    /// All of them, up to 1024 bytes
+    /// All of them, up to 1023 bytes
     #[default]
     Full,
     /// The first, which usually is the command

@@ -14,7 +14,7 @@ const BTF: &str = "/sys/kernel/btf/vmlinux";
 const TRACEFS: &str = "/sys/kernel/tracing";
 const TRACEFS_MAGIC: u64 = 0x7472_6163;
 /// The oldest kernel whose verifier takes the programs.
-const OLDEST: (u32, u32) = (5, 8);
+const OLDEST: (u32, u32) = (5, 10);
 
 /// One thing that must be in place.
 #[derive(Debug, Clone, Copy)]
