@@ -76,7 +76,7 @@ pub enum Command {
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TraceArgs {
-    /// Read a configuration file; options override it. SIGHUP reads it again
+    /// Read a configuration file; options override it
     #[arg(long, value_name = "PATH", help_heading = "Output")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
@@ -121,11 +121,6 @@ pub struct TraceArgs {
     #[arg(long, value_name = "WHEN", value_parser = values::fsync, help_heading = "Output")]
     #[serde(deserialize_with = "from_file::fsync")]
     pub fsync: Option<Fsync>,
-
-    /// Keep counters in this file, for Prometheus's textfile collector
-    #[arg(long, value_name = "PATH", help_heading = "Output")]
-    #[serde(deserialize_with = "from_file::metrics_file")]
-    pub metrics_file: Option<PathBuf>,
 
     /// Aligned lines for people instead of JSON; in colour on a terminal,
     /// unless NO_COLOR is set
@@ -279,7 +274,6 @@ impl TraceArgs {
             max_total: self.max_total.or(file.max_total),
             compress: self.compress.or(file.compress),
             fsync: self.fsync.or(file.fsync),
-            metrics_file: self.metrics_file.or(file.metrics_file),
             pretty: self.pretty,
             sender_pid: either(self.sender_pid, file.sender_pid),
             target_pid: either(self.target_pid, file.target_pid),

@@ -6,7 +6,6 @@ mod shown;
 use std::{
     fmt,
     io::{self, IsTerminal},
-    path::PathBuf,
     time::Duration,
 };
 
@@ -64,8 +63,6 @@ pub struct Config {
     pub fsync: Fsync,
     /// Bytes of lines that may wait.
     pub queue_bytes: usize,
-    /// Where Prometheus finds the counters.
-    pub metrics_file: Option<PathBuf>,
     /// What a line looks like.
     pub format: Format,
 }
@@ -143,7 +140,6 @@ impl Config {
             },
             fsync: args.fsync.unwrap_or(Fsync::Never),
             queue_bytes: args.queue_size.unwrap_or(SinkConfig::QUEUE_BYTES),
-            metrics_file: (args.metrics_file).filter(|path| !path.as_os_str().is_empty()),
             format: if args.pretty {
                 Format::Pretty { colour }
             } else {

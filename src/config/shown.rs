@@ -45,7 +45,6 @@ fn keys(config: &Config) -> Vec<(&'static str, Value)> {
         Destination::Stdout => "stdout".to_owned(),
         Destination::File(path) => path.to_string_lossy().into_owned(),
     };
-    let metrics = config.metrics_file.as_deref().unwrap_or("".as_ref());
     vec![
         ("output", text(output)),
         ("rotate_size", size(config.rotation.max_size)),
@@ -57,7 +56,6 @@ fn keys(config: &Config) -> Vec<(&'static str, Value)> {
         ("max_total", size(config.rotation.max_total)),
         ("compress", Value::Boolean(config.rotation.compress)),
         ("fsync", text(show_fsync(config.fsync))),
-        ("metrics_file", text(metrics.to_string_lossy().into_owned())),
         ("sender_pid", numbers(&filters.sender_pids)),
         ("target_pid", numbers(&filters.target_pids)),
         ("signal", text(show_signals(&filters.signals))),
