@@ -14,14 +14,15 @@ use std::{
 };
 
 use common::{
-    Actor, Ended, Line, Sigtrail, check_file, command, constant_part, lost, signals, timed,
-    wait_for_file,
+    Actor, Ended, Line, Sigtrail, check_file, command, constant_part, lost, signals, tally_file,
+    timed, wait_for_file,
 };
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-/// Within a second; other tests run beside this one.
-const AT_ONCE: Duration = Duration::from_secs(2);
+/// Within a second where the machine is idle; here it is full of floods, and
+/// the question is whether anything holds up the end.
+const AT_ONCE: Duration = Duration::from_secs(5);
 /// As long, on top of a start among others, who wait for the same locks.
 const FROM_START: Duration = Duration::from_secs(8);
 /// No signal of this kind exists, so a run that waits for one stays quiet.
@@ -211,9 +212,9 @@ fn timeout_leaves_a_file_of_whole_lines() {
         (&b""[..], &b""[..])
     );
     assert!(took < AT_ONCE + Duration::from_secs(2), "{took:?}");
-    let lines = read(&path);
-    assert_eq!(lines.last().unwrap().value["state"], "stopped");
-    assert!(!signals(&lines).is_empty());
+    let tally = tally_file(&path);
+    assert_eq!(tally.others.last().unwrap().value["state"], "stopped");
+    assert!(tally.signals > 0);
 }
 
 /// Every line is there, although none had been written when it was stopped.

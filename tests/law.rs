@@ -6,13 +6,12 @@
 mod common;
 
 use std::{
-    path::Path,
     sync::{Mutex, MutexGuard, mpsc::channel},
     time::{Duration, Instant},
 };
 
 use common::{
-    Actor, Line, Sigtrail, Tally, check_file, check_lines, command, lost, of_type, timed,
+    Actor, Line, Sigtrail, Tally, command, lost, of_type, tally_file, tally_lines, timed,
 };
 use rustix::process::Signal;
 use serde_json::Value;
@@ -30,12 +29,6 @@ fn flooder(name: &'static str) -> (Actor, [&'static str; 2]) {
     let mut actor = Actor::start();
     actor.set_comm(name.as_bytes());
     (actor, ["--sender-comm", name])
-}
-
-fn tally_file(path: &Path) -> Tally {
-    let mut tally = Tally::default();
-    check_file(path, |line| tally.add(line));
-    tally
 }
 
 fn tally(lines: Vec<Line>) -> Tally {
@@ -86,37 +79,34 @@ fn two_million_calls_of_eight_processes_are_lines_or_counted_in_a_file() {
 fn a_flood_of_threads_is_lines_or_counted_in_a_pipe() {
     let _alone = alone();
     let (mut actor, args) = flooder("st-law-pipe");
-    let sigtrail = Sigtrail::start(&args);
+    let mut sigtrail = Sigtrail::spawn_unread(&mut command(&args));
+    sigtrail.wait_for_bytes(1);
+    let reader = sigtrail.tally();
     let calls = actor.flood(4, 2, 50_000);
     assert_eq!(calls, 400_000);
     let ended = sigtrail.stop();
-    ended.assert_clean();
-    let tally = tally(ended.lines);
-    assert_law(&tally, calls);
+    assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(0)));
+    assert_law(&reader.join().unwrap(), calls);
 }
 
-/// The poller must get its share of the processors, of which others on the
-/// machine may want more than there are: then one more try is fair.
+/// What fits into a ring is not lost, however late the poller comes. (How
+/// much of an endless flood it follows depends on the machine: see the bench.)
 #[test]
-fn one_flooder_loses_nothing_with_default_settings() {
-    const TRIES: usize = 3;
+fn a_burst_that_fits_into_the_default_ring_is_all_lines() {
+    const BURST: u64 = 10_000;
     let _alone = alone();
     let directory = tempfile::tempdir().unwrap();
-    let losses = (0..TRIES).map(|place| {
-        let path = directory.path().join(place.to_string());
-        let (mut actor, args) = flooder("st-law-one");
-        let sigtrail = Sigtrail::start_to_file(&path, &args);
-        let (calls, took) = timed(|| actor.flood(1, 1, 1_000_000));
-        println!("the flood took {took:?}");
-        assert_eq!(sigtrail.stop().status.code(), Some(0));
-        let tally = tally_file(&path);
-        assert_law(&tally, calls);
-        lost(&tally.others)
-    });
-    assert!(
-        losses.into_iter().any(|lost| lost == 0),
-        "in each of {TRIES} tries"
-    );
+    let path = directory.path().join("lines");
+    let (mut actor, args) = flooder("st-law-burst");
+    let sigtrail = Sigtrail::start_to_file(&path, &args);
+    sigtrail.signal(Signal::STOP);
+    assert_eq!(actor.flood(1, 1, BURST), BURST);
+    sigtrail.signal(Signal::CONT);
+    let ended = sigtrail.stop();
+    assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(0)));
+    let tally = tally_file(&path);
+    assert_law(&tally, BURST);
+    assert_eq!(tally.signals, BURST);
 }
 
 /// A stopped poller's ring of one page takes a few dozen records. What did
@@ -201,9 +191,7 @@ fn what_a_slow_reader_missed_is_counted_at_the_end_too() {
     let calls = actor.flood(1, 1, 200_000);
     sigtrail.signal(Signal::TERM);
     let bytes = sigtrail.read_raw();
-    let mut tally = Tally::default();
-    check_lines(bytes.as_slice(), |line| tally.add(line));
-    assert_law(&tally, calls);
+    assert_law(&tally_lines(bytes.as_slice()), calls);
     let ended = sigtrail.end();
     assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(0)));
 }

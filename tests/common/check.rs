@@ -228,6 +228,18 @@ impl Tally {
     }
 }
 
+/// As [`check_file`], and counts the calls: a flood's lines fill the memory.
+pub fn tally_file(path: &Path) -> Tally {
+    tally_lines(BufReader::new(File::open(path).unwrap()))
+}
+
+/// As [`check_lines`], and counts the calls.
+pub fn tally_lines(from: impl BufRead) -> Tally {
+    let mut tally = Tally::default();
+    check_lines(from, |line| tally.add(line));
+    tally
+}
+
 /// Checks all lines of a run that has ended.
 pub fn check_file(path: &Path, take: impl FnMut(Line)) {
     check_lines(BufReader::new(File::open(path).unwrap()), take);

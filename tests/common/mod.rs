@@ -30,7 +30,7 @@ use serde_json::Value;
 #[allow(unused_imports)]
 pub use self::{
     actor::{Actor, program, timed},
-    check::{Checker, Line, Tally, check_file, check_lines, nanoseconds},
+    check::{Checker, Line, Tally, check_file, check_lines, nanoseconds, tally_file, tally_lines},
     expect::*,
     fate::{recipient, recipients, set_fate},
     scene::{Scene, now},
@@ -108,6 +108,13 @@ impl Sigtrail {
         let mut pipe = self.unread.take().unwrap();
         pipe.read_to_end(&mut bytes).unwrap();
         bytes
+    }
+
+    /// Reads all that comes, in another thread, and keeps only what a law is
+    /// about: for floods.
+    pub fn tally(&mut self) -> JoinHandle<Tally> {
+        let pipe = self.unread.take().unwrap();
+        thread::spawn(move || tally_lines(BufReader::new(pipe)))
     }
 
     /// Reads from now on.
