@@ -6,6 +6,7 @@
 mod common;
 
 use common::{Actor, Scene, Sender, kill, party, tkill};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
 
 const ABRT: i64 = 6;
@@ -91,6 +92,40 @@ fn a_real_time_signal_is_queued_twice() {
     scene.call(&mut actor, kill(blocks, RT), 0);
     scene.call(&mut actor, kill(blocks, RT), 0);
     finish(scene, &[("delivered", "default", true, false); 2]);
+}
+
+/// Its limit lets none be queued: the number arrives, who sent it does not.
+#[test]
+fn a_real_time_signal_beyond_the_limit_loses_its_information() {
+    let mut actor = Actor::start();
+    let mut scene = Scene::of(&[&actor], &[]);
+    let blocks = actor.get(&format!("make block {RT}"));
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let pid = Pid::from_raw(i32::try_from(blocks).unwrap());
+    prlimit(pid, Resource::Sigpending, none).unwrap();
+    let mut line = kill(blocks, RT).line(&Sender::of(&actor), 0);
+    line["target"]["outcome"] = json!("lost_info");
+    let before = common::now();
+    actor.make(&format!("call kill {blocks} {RT}"));
+    scene.expect(line, (before, common::now()));
+    finish(scene, &[("lost_info", "default", true, false)]);
+}
+
+#[test]
+fn a_signal_to_sigtrail_itself_is_known_as_such() {
+    let mut actor = Actor::start();
+    let mut scene = Scene::of(&[&actor], &[]);
+    let sigtrail = scene.sigtrail();
+    let mut line = kill(sigtrail, WINCH).line(&Sender::of(&actor), 0);
+    line["relation"]["to_sigtrail"] = json!(true);
+    let before = common::now();
+    actor.make(&format!("call kill {sigtrail} {WINCH}"));
+    scene.expect(line, (before, common::now()));
+    let lines = finish(scene, &[("ignored", "default", false, false)]);
+    assert_eq!(lines[0]["target"]["comm"], "sigtrail");
 }
 
 #[test]

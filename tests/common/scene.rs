@@ -29,6 +29,11 @@ impl Scene {
         }
     }
 
+    /// Who traces.
+    pub fn sigtrail(&self) -> i64 {
+        self.sigtrail.pid().as_raw_nonzero().get().into()
+    }
+
     /// The actor makes the call from its main thread, with this result.
     #[track_caller]
     pub fn call(&mut self, actor: &mut Actor, call: Call, ret: i64) {
