@@ -1,29 +1,198 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* A system call's arguments from the registers saved at its entry. */
+/* Which call a thread is in, from the registers saved at its entry. */
 #ifndef SIGTRAIL_ARCH_BPF_H
 #define SIGTRAIL_ARCH_BPF_H
 
-struct saved_args {
-	unsigned long arg[3];
+/* A call as it was made. Registers are 64 bits wide, of which the kernel uses
+ * the low halves for numbers.
+ */
+struct args {
+	int syscall; /* enum syscall_kind, or NO_SENDER */
+	enum call_abi abi;
+	unsigned long arg[4];
 };
 
-static __always_inline struct saved_args read_saved_args(const struct pt_regs *regs)
-{
-	struct saved_args saved = {};
+/* A system call that sends no signal. */
+#define NO_SENDER (-1)
 
 #if defined(__TARGET_ARCH_x86)
-	saved.arg[0] = BPF_CORE_READ(regs, di);
-	saved.arg[1] = BPF_CORE_READ(regs, si);
-	saved.arg[2] = BPF_CORE_READ(regs, dx);
+
+#define TS_COMPAT 0x2
+#define X32_SYSCALL_BIT 0x40000000
+#define USER_CS 0x33
+#define USER32_CS 0x23
+
+static __always_inline enum call_abi current_abi(__u32 nr)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT)
+		return ABI_I386;
+	return nr & X32_SYSCALL_BIT ? ABI_X32 : ABI_NATIVE;
+}
+
+static __always_inline int sender_of(__u32 nr, enum call_abi abi)
+{
+	int i386 = abi == ABI_I386, x32 = abi == ABI_X32;
+
+	switch (x32 ? nr & ~X32_SYSCALL_BIT : nr) {
+	case 62:
+		return i386 ? NO_SENDER : SYSCALL_KILL;
+	case 200:
+		return i386 ? NO_SENDER : SYSCALL_TKILL;
+	case 234:
+		return i386 ? NO_SENDER : SYSCALL_TGKILL;
+	case 129:
+		return i386 || x32 ? NO_SENDER : SYSCALL_RT_SIGQUEUEINFO;
+	case 297:
+		return i386 || x32 ? NO_SENDER : SYSCALL_RT_TGSIGQUEUEINFO;
+	case 524:
+		return x32 ? SYSCALL_RT_SIGQUEUEINFO : NO_SENDER;
+	case 536:
+		return x32 ? SYSCALL_RT_TGSIGQUEUEINFO : NO_SENDER;
+	case 37:
+		return i386 ? SYSCALL_KILL : NO_SENDER;
+	case 238:
+		return i386 ? SYSCALL_TKILL : NO_SENDER;
+	case 270:
+		return i386 ? SYSCALL_TGKILL : NO_SENDER;
+	case 178:
+		return i386 ? SYSCALL_RT_SIGQUEUEINFO : NO_SENDER;
+	case 335:
+		return i386 ? SYSCALL_RT_TGSIGQUEUEINFO : NO_SENDER;
+	case 424:
+		return SYSCALL_PIDFD_SEND_SIGNAL;
+	}
+	return NO_SENDER;
+}
+
+static __always_inline __u32 saved_nr(const struct pt_regs *regs)
+{
+	return BPF_CORE_READ(regs, orig_ax);
+}
+
+static __always_inline void read_saved_args(struct args *a, const struct pt_regs *regs)
+{
+	if (a->abi == ABI_I386) {
+		a->arg[0] = (__u32)BPF_CORE_READ(regs, bx);
+		a->arg[1] = (__u32)BPF_CORE_READ(regs, cx);
+		a->arg[2] = (__u32)BPF_CORE_READ(regs, dx);
+		a->arg[3] = (__u32)BPF_CORE_READ(regs, si);
+	} else {
+		a->arg[0] = BPF_CORE_READ(regs, di);
+		a->arg[1] = BPF_CORE_READ(regs, si);
+		a->arg[2] = BPF_CORE_READ(regs, dx);
+		a->arg[3] = BPF_CORE_READ(regs, r10);
+	}
+}
+
+static __always_inline int are_saved_by_user(const struct pt_regs *regs)
+{
+	__u32 cs = BPF_CORE_READ(regs, cs);
+
+	return cs == USER_CS || cs == USER32_CS;
+}
+
 #elif defined(__TARGET_ARCH_arm64)
-	/* regs[0] already holds the result. */
-	saved.arg[0] = BPF_CORE_READ(regs, orig_x0);
-	saved.arg[1] = BPF_CORE_READ(regs, regs[1]);
-	saved.arg[2] = BPF_CORE_READ(regs, regs[2]);
+
+#define TIF_32BIT 22
+#define PSR_MODE_MASK 0xf
+
+static __always_inline enum call_abi current_abi(__u32 nr)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	(void)nr;
+	return BPF_CORE_READ(task, thread_info.flags) >> TIF_32BIT & 1 ? ABI_ARM : ABI_NATIVE;
+}
+
+static __always_inline int sender_of(__u32 nr, enum call_abi abi)
+{
+	int arm = abi == ABI_ARM;
+
+	switch (nr) {
+	case 129:
+		return arm ? NO_SENDER : SYSCALL_KILL;
+	case 130:
+		return arm ? NO_SENDER : SYSCALL_TKILL;
+	case 131:
+		return arm ? NO_SENDER : SYSCALL_TGKILL;
+	case 138:
+		return arm ? NO_SENDER : SYSCALL_RT_SIGQUEUEINFO;
+	case 240:
+		return arm ? NO_SENDER : SYSCALL_RT_TGSIGQUEUEINFO;
+	case 37:
+		return arm ? SYSCALL_KILL : NO_SENDER;
+	case 238:
+		return arm ? SYSCALL_TKILL : NO_SENDER;
+	case 268:
+		return arm ? SYSCALL_TGKILL : NO_SENDER;
+	case 178:
+		return arm ? SYSCALL_RT_SIGQUEUEINFO : NO_SENDER;
+	case 363:
+		return arm ? SYSCALL_RT_TGSIGQUEUEINFO : NO_SENDER;
+	case 424:
+		return SYSCALL_PIDFD_SEND_SIGNAL;
+	}
+	return NO_SENDER;
+}
+
+static __always_inline __u32 saved_nr(const struct pt_regs *regs)
+{
+	return BPF_CORE_READ(regs, syscallno);
+}
+
+static __always_inline void read_saved_args(struct args *a, const struct pt_regs *regs)
+{
+	/* regs[0] holds the result once there is one. */
+	a->arg[0] = BPF_CORE_READ(regs, orig_x0);
+	a->arg[1] = BPF_CORE_READ(regs, regs[1]);
+	a->arg[2] = BPF_CORE_READ(regs, regs[2]);
+	a->arg[3] = BPF_CORE_READ(regs, regs[3]);
+}
+
+static __always_inline int are_saved_by_user(const struct pt_regs *regs)
+{
+	return !(BPF_CORE_READ(regs, pstate) & PSR_MODE_MASK);
+}
+
 #else
-#error "this architecture's argument registers are not known here"
+#error "this architecture's system calls are not known here"
 #endif
-	return saved;
+
+/* Kernel stacks of kernels before 5.15, on both architectures. */
+#define STACK_SIZE 16384
+
+/* The current thread's registers at its entry into the kernel; 0 if they
+ * cannot be had.
+ */
+static __always_inline struct pt_regs *saved_regs(void)
+{
+	struct task_struct *task;
+	struct pt_regs *regs;
+
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+		return (void *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
+	task = (void *)bpf_get_current_task();
+	regs = BPF_CORE_READ(task, stack) + STACK_SIZE - bpf_core_type_size(struct pt_regs);
+	return are_saved_by_user(regs) ? regs : 0;
+}
+
+/* The call that the current thread is in, from its saved registers. */
+static __always_inline void read_current_args(struct args *a)
+{
+	struct pt_regs *regs = saved_regs();
+	__u32 nr;
+
+	a->syscall = NO_SENDER;
+	a->abi = ABI_NATIVE;
+	if (!regs)
+		return;
+	nr = saved_nr(regs);
+	a->abi = current_abi(nr);
+	a->syscall = sender_of(nr, a->abi);
+	if (a->syscall != NO_SENDER)
+		read_saved_args(a, regs);
 }
 
 #endif

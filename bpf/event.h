@@ -105,6 +105,18 @@ enum syscall_kind {
 	SYSCALL_KILL = 0,
 	SYSCALL_TKILL = 1,
 	SYSCALL_TGKILL = 2,
+	SYSCALL_RT_SIGQUEUEINFO = 3,
+	SYSCALL_RT_TGSIGQUEUEINFO = 4,
+	SYSCALL_PIDFD_SEND_SIGNAL = 5,
+	SYSCALL_KINDS = 6,
+};
+
+/* The numbers and layouts by which a call was made. */
+enum call_abi {
+	ABI_NATIVE = 0,
+	ABI_I386 = 1,
+	ABI_X32 = 2,
+	ABI_ARM = 3,
 };
 
 enum call_flag {
@@ -116,6 +128,11 @@ enum call_flag {
 	CALL_HAS_RECIPIENT = 1 << 1,
 	/* A filter asks for the target, which the kernel side does not know. */
 	CALL_UNDECIDED = 1 << 2,
+	/* The sender gave a siginfo: the si_ fields are filled. */
+	CALL_HAS_INFO = 1 << 3,
+	/* pidfd_send_signal to the thread, or the process group, behind it. */
+	CALL_TO_THREAD = 1 << 4,
+	CALL_TO_GROUP = 1 << 5,
 };
 
 /* One call, sent when it returns. Its header's time is that of its entry. */
@@ -123,17 +140,26 @@ struct call {
 	struct header header;
 	enum syscall_kind syscall;
 	enum call_flag flags;
-	__s32 target; /* first argument: pid, tid or tgid, as the sender gave it */
-	__s32 target_tid; /* tgkill's second argument, else 0 */
+	__s32 target; /* first argument: pid, tid, tgid or pidfd, as the sender gave it */
+	__s32 target_tid; /* tgkill's second argument (rt_tgsigqueueinfo's), else 0 */
 	__s32 sig;
 	__s32 ret; /* 0 or -errno */
 	__u32 recipient_count; /* processes that the kernel signalled */
 	__u32 recipients_refused; /* their records that no ring took */
+	enum call_abi abi;
+	__u32 pidfd_flags; /* fourth argument of pidfd_send_signal, else 0 */
+	__u32 pidfd_pid; /* what the pidfd stands for, in the initial namespace; 0: unknown */
+	__s32 si_code;
+	__u64 si_value;
+	__s32 si_pid; /* who the sender says that it is, */
+	__u32 si_uid;
+	__u32 ns_uid; /* and its real user id, both as its own namespaces number them */
+	__u32 pad;
+
 	struct process sender;
 	struct recipient recipient;
 };
-
-_Static_assert(sizeof(struct call) == 280, "wire record changed");
+_Static_assert(sizeof(struct call) == 320, "wire record changed");
 
 /* The call is the one of thread `tid` entered at `call_time_ns`. */
 struct recipient_record {

@@ -4,6 +4,7 @@
 #define SIGTRAIL_MAPS_BPF_H
 
 #define ENOENT 2
+#define EBADF 9
 #define ENOSPC 28
 #define EOPNOTSUPP 95
 
@@ -48,12 +49,12 @@ struct slot {
 	struct image_id image;
 	__u64 sender_cgroup;
 	__u64 target_cgroup;
-	/* The number that call.recipient was looked up by, when, and whether as
-	 * a process or as a thread; 0: none.
+	/* The number that call.recipient was looked up by, when, and as what
+	 * kind of number; 0: none.
 	 */
 	__u64 looked_up_ns;
 	__s32 looked_up;
-	__s32 looked_up_group;
+	__s32 looked_up_how;
 };
 
 struct {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * Every kill, tkill and tgkill: the entry probe notes the call in its thread's
+ * Every call that sends a signal: the entry probe notes the call in its thread's
  * slot, the witness adds whom the kernel signals, and the exit probe completes
  * the call with who made it and sends it to the poller.
  */
@@ -14,6 +14,7 @@
 #include "maps.bpf.h"
 #include "filter.bpf.h"
 #include "identity.bpf.h"
+#include "sender.bpf.h"
 #include "witness.bpf.h"
 
 static const struct slot new_slot;
@@ -24,23 +25,7 @@ static __always_inline int can_read_saved_args(void)
 	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
 }
 
-/* Not the recipient: it counts only where a flag says so. */
-static __always_inline void start_call(struct call *call, enum syscall_kind syscall, __s32 target,
-				       __s32 target_tid, __s32 sig)
-{
-	call->header.time_ns = bpf_ktime_get_ns();
-	call->header.kind = RECORD_CALL;
-	call->syscall = syscall;
-	call->flags = 0;
-	call->target = target;
-	call->target_tid = target_tid;
-	call->sig = sig;
-	call->recipient_count = 0;
-	call->recipients_refused = 0;
-}
-
-static __always_inline int probe_entry(enum syscall_kind syscall, __s32 target, __s32 target_tid,
-				       __s32 sig)
+static __always_inline int probe_entry(const struct args *a)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct slot *slot;
@@ -48,7 +33,7 @@ static __always_inline int probe_entry(enum syscall_kind syscall, __s32 target, 
 
 	if (trace_state != TRACE_ON)
 		return 0;
-	wanted = wants_call(current_filters(), syscall, sig);
+	wanted = wants_call(current_filters(), a->syscall, args_sig(a));
 	/* Without saved registers only a slot tells the exit "not wanted". */
 	if (!wanted && can_read_saved_args())
 		return 0;
@@ -65,7 +50,7 @@ static __always_inline int probe_entry(enum syscall_kind syscall, __s32 target, 
 			c->inflight_full++;
 		return 0;
 	}
-	start_call(&slot->call, syscall, target, target_tid, sig);
+	start_call(&slot->call, a);
 	slot->start_time = current_start_time();
 	slot->target_matched = 0;
 	slot->state = wanted ? SLOT_WANTED : SLOT_UNWANTED;
@@ -85,18 +70,22 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 {
 	struct recipient *r = &call->recipient;
 	struct task_struct *task;
-	__s32 pid = call->syscall == SYSCALL_TGKILL ? call->target_tid : call->target;
-	int group = call->syscall == SYSCALL_KILL;
+	int how, pidfd = call->syscall == SYSCALL_PIDFD_SEND_SIGNAL;
+	int group = is_process_call(call);
+	__s32 pid = names_two(call->syscall) ? call->target_tid : call->target;
 
+	if (pidfd)
+		pid = is_group_call(call) ? 0 : call->pidfd_pid;
 	if (pid <= 0 || !bpf_ksym_exists(bpf_task_from_vpid))
 		return;
-	if (slot && !call->ret && slot->looked_up == pid &&
-	    slot->looked_up_group == group &&
+	/* A pidfd's number is the initial namespace's, the others the sender's. */
+	how = group | pidfd << 1;
+	if (slot && !call->ret && slot->looked_up == pid && slot->looked_up_how == how &&
 	    call->header.time_ns - slot->looked_up_ns < LOOKED_UP_NS) {
 		call->flags |= CALL_HAS_RECIPIENT;
 		return;
 	}
-	task = bpf_task_from_vpid(pid);
+	task = pidfd ? bpf_task_from_pid(pid) : bpf_task_from_vpid(pid);
 	if (!task)
 		return;
 	read_recipient(r, task, group);
@@ -112,7 +101,7 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 	}
 	if (slot) {
 		slot->looked_up = pid;
-		slot->looked_up_group = group;
+		slot->looked_up_how = how;
 		slot->looked_up_ns = call->header.time_ns;
 	}
 	bpf_task_release(task);
@@ -128,6 +117,9 @@ static __always_inline void finish_call(void *ctx, struct call *call, struct slo
 	if (f->failed_only && ret >= 0)
 		return;
 	call->ret = ret;
+	/* No pidfd, whatever the file looked like. */
+	if (ret == -EBADF)
+		call->pidfd_pid = 0;
 	if (!call->recipient_count)
 		look_up_target(ctx, call, slot);
 	if (f->fatal_only && !(slot && slot->target_matched))
@@ -153,11 +145,10 @@ static __always_inline void finish_call(void *ctx, struct call *call, struct slo
 }
 
 /* Seccomp refuses a call before its entry is traced, and slots can run out. */
-static __always_inline void exit_without_entry(void *ctx, enum syscall_kind syscall, __s32 ret)
+static __always_inline void exit_without_entry(void *ctx, __s32 ret)
 {
-	struct saved_args saved;
 	struct call *call;
-	__s32 sig;
+	struct args a;
 
 	if (trace_state != TRACE_ON)
 		return;
@@ -168,17 +159,18 @@ static __always_inline void exit_without_entry(void *ctx, enum syscall_kind sysc
 			c->entry_missing++;
 		return;
 	}
-	saved = read_saved_args((void *)bpf_task_pt_regs((void *)bpf_get_current_task_btf()));
-	sig = syscall == SYSCALL_TGKILL ? saved.arg[2] : saved.arg[1];
-	call = scratch(SCRATCH_CALL);
-	if (!call || !wants_call(current_filters(), syscall, sig))
+	read_current_args(&a);
+	if (a.syscall == NO_SENDER)
 		return;
-	start_call(call, syscall, saved.arg[0], syscall == SYSCALL_TGKILL ? saved.arg[1] : 0, sig);
-	call->flags = CALL_ENTRY_MISSING;
+	call = scratch(SCRATCH_CALL);
+	if (!call || !wants_call(current_filters(), a.syscall, args_sig(&a)))
+		return;
+	start_call(call, &a);
+	call->flags |= CALL_ENTRY_MISSING;
 	finish_call(ctx, call, 0, ret);
 }
 
-static __always_inline int probe_exit(void *ctx, enum syscall_kind syscall, __s32 ret)
+static __always_inline int probe_exit(void *ctx, int syscall, __s32 ret)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct slot *slot;
@@ -187,9 +179,9 @@ static __always_inline int probe_exit(void *ctx, enum syscall_kind syscall, __s3
 	if (trace_state == TRACE_OFF)
 		return 0;
 	slot = bpf_map_lookup_elem(&inflight, &tid);
-	if (!slot || slot->state == SLOT_IDLE || slot->call.syscall != syscall ||
+	if (!slot || slot->state == SLOT_IDLE || (int)slot->call.syscall != syscall ||
 	    slot->start_time != current_start_time()) {
-		exit_without_entry(ctx, syscall, ret);
+		exit_without_entry(ctx, ret);
 		return 0;
 	}
 	state = slot->state;
@@ -199,41 +191,70 @@ static __always_inline int probe_exit(void *ctx, enum syscall_kind syscall, __s3
 	return 0;
 }
 
-/* Arguments are 64-bit registers, of which the kernel uses the low halves. */
+/* One place for each system call's entry: the tracepoint of one with two
+ * arguments lets nobody read a third.
+ */
 SEC("tracepoint/syscalls/sys_enter_kill")
 int kill_enter(struct syscall_trace_enter *ctx)
 {
-	return probe_entry(SYSCALL_KILL, ctx->args[0], 0, ctx->args[1]);
-}
+	struct args a = { SYSCALL_KILL, ABI_NATIVE, { ctx->args[0], ctx->args[1] } };
 
-SEC("tracepoint/syscalls/sys_exit_kill")
-int kill_exit(struct syscall_trace_exit *ctx)
-{
-	return probe_exit(ctx, SYSCALL_KILL, ctx->ret);
+	return probe_entry(&a);
 }
 
 SEC("tracepoint/syscalls/sys_enter_tkill")
 int tkill_enter(struct syscall_trace_enter *ctx)
 {
-	return probe_entry(SYSCALL_TKILL, ctx->args[0], 0, ctx->args[1]);
-}
+	struct args a = { SYSCALL_TKILL, ABI_NATIVE, { ctx->args[0], ctx->args[1] } };
 
-SEC("tracepoint/syscalls/sys_exit_tkill")
-int tkill_exit(struct syscall_trace_exit *ctx)
-{
-	return probe_exit(ctx, SYSCALL_TKILL, ctx->ret);
+	return probe_entry(&a);
 }
 
 SEC("tracepoint/syscalls/sys_enter_tgkill")
 int tgkill_enter(struct syscall_trace_enter *ctx)
 {
-	return probe_entry(SYSCALL_TGKILL, ctx->args[0], ctx->args[1], ctx->args[2]);
+	struct args a = { SYSCALL_TGKILL,
+			  ABI_NATIVE,
+			  { ctx->args[0], ctx->args[1], ctx->args[2] } };
+
+	return probe_entry(&a);
 }
 
-SEC("tracepoint/syscalls/sys_exit_tgkill")
-int tgkill_exit(struct syscall_trace_exit *ctx)
+SEC("tracepoint/syscalls/sys_enter_rt_sigqueueinfo")
+int rt_sigqueueinfo_enter(struct syscall_trace_enter *ctx)
 {
-	return probe_exit(ctx, SYSCALL_TGKILL, ctx->ret);
+	struct args a = { SYSCALL_RT_SIGQUEUEINFO,
+			  ABI_NATIVE,
+			  { ctx->args[0], ctx->args[1], ctx->args[2] } };
+
+	return probe_entry(&a);
+}
+
+SEC("tracepoint/syscalls/sys_enter_rt_tgsigqueueinfo")
+int rt_tgsigqueueinfo_enter(struct syscall_trace_enter *ctx)
+{
+	struct args a = { SYSCALL_RT_TGSIGQUEUEINFO,
+			  ABI_NATIVE,
+			  { ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3] } };
+
+	return probe_entry(&a);
+}
+
+SEC("tracepoint/syscalls/sys_enter_pidfd_send_signal")
+int pidfd_send_signal_enter(struct syscall_trace_enter *ctx)
+{
+	struct args a = { SYSCALL_PIDFD_SEND_SIGNAL,
+			  ABI_NATIVE,
+			  { ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3] } };
+
+	return probe_entry(&a);
+}
+
+/* Attached to all six. */
+SEC("tracepoint")
+int syscall_exit(struct syscall_trace_exit *ctx)
+{
+	return probe_exit(ctx, sender_of(ctx->nr, ABI_NATIVE), ctx->ret);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -52,9 +52,19 @@ enum cgroup_subsys_id {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long di;
-	unsigned long si;
+	unsigned long r10;
+	unsigned long bx;
+	unsigned long ax;
+	unsigned long cx;
 	unsigned long dx;
+	unsigned long si;
+	unsigned long di;
+	unsigned long orig_ax;
+	unsigned long cs;
+};
+
+struct thread_info {
+	u32 status;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs {
@@ -68,7 +78,13 @@ struct pt_regs {
 			u64 regs[31];
 		};
 	};
+	u64 pstate;
 	u64 orig_x0;
+	s32 syscallno;
+};
+
+struct thread_info {
+	unsigned long flags;
 };
 #endif
 
@@ -76,11 +92,28 @@ typedef struct {
 	u32 val;
 } kuid_t, kgid_t;
 
+struct uid_gid_extent {
+	u32 first;
+	u32 lower_first;
+	u32 count;
+};
+
+struct uid_gid_map {
+	u32 nr_extents;
+	struct uid_gid_extent extent[5];
+};
+
+struct user_namespace {
+	struct uid_gid_map uid_map;
+	int level;
+};
+
 struct cred {
 	kuid_t uid;
 	kgid_t gid;
 	kuid_t euid;
 	kgid_t egid;
+	struct user_namespace *user_ns;
 };
 
 struct ns_common {
@@ -96,8 +129,13 @@ struct upid {
 	struct pid_namespace *ns;
 };
 
+struct hlist_head {
+	struct hlist_node *first;
+};
+
 struct pid {
 	unsigned int level;
+	struct hlist_head tasks[4];
 	struct upid numbers[1];
 };
 
@@ -135,8 +173,19 @@ struct qstr {
 	const unsigned char *name;
 };
 
+struct super_block {
+	unsigned long s_magic;
+};
+
 struct inode {
 	unsigned int i_nlink;
+	struct super_block *i_sb;
+	void *i_private;
+};
+
+struct proc_inode {
+	struct pid *pid;
+	struct inode vfs_inode;
 };
 
 struct dentry {
@@ -161,7 +210,19 @@ struct path {
 };
 
 struct file {
+	unsigned int f_flags;
+	struct inode *f_inode;
+	void *private_data;
 	struct path f_path;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
 };
 
 struct mm_struct {
@@ -195,11 +256,18 @@ struct signal_struct {
 	struct tty_struct *tty;
 };
 
+union __sifields {
+	int first;
+};
+
 struct kernel_siginfo {
 	int si_code;
+	union __sifields _sifields;
 };
 
 struct task_struct {
+	struct thread_info thread_info;
+	void *stack;
 	unsigned int flags;
 	int exit_state;
 	int pid;
@@ -218,6 +286,7 @@ struct task_struct {
 	unsigned int sessionid;
 	u64 self_exec_id;
 	struct mm_struct *mm;
+	struct files_struct *files;
 	struct css_set *cgroups;
 };
 
@@ -225,6 +294,7 @@ struct task_struct {
 
 /* Kernel functions that newer kernels let programs call. */
 extern struct task_struct *bpf_task_from_vpid(s32 vpid) __attribute__((section(".ksyms"), weak));
+extern struct task_struct *bpf_task_from_pid(s32 pid) __attribute__((section(".ksyms"), weak));
 extern void bpf_task_release(struct task_struct *task) __attribute__((section(".ksyms"), weak));
 
 struct trace_entry {

@@ -5,6 +5,7 @@
 
 #define SIGNAL_GROUP_EXIT 0x4
 #define SI_USER 0
+#define SI_QUEUE (-1)
 #define SI_TKILL (-6)
 
 /* QUIT, ILL, TRAP, ABRT, BUS, FPE, SEGV, XCPU, XFSZ, SYS: dumping core is
@@ -70,27 +71,31 @@ static __always_inline void read_outcome(struct recipient *r, struct task_struct
 		r->fatal = r->disposition == DISPOSITION_DEFAULT && !r->blocked;
 }
 
-/* Is this signal the one that the call in flight sends? Timers, too, come in
- * any task's context. Since 7.3 kill() passes no siginfo (0).
+/* Can that be said of a signal that a process sent? Timers, too, come in any
+ * task's context.
+ */
+static __always_inline int is_code_of(const struct call *call, __s32 code)
+{
+	if (code == SI_USER || code == SI_TKILL)
+		return 1;
+	/* What the sender has claimed; it may claim another in between. */
+	return call->syscall >= SYSCALL_RT_SIGQUEUEINFO &&
+	       (code == SI_QUEUE || (call->flags & CALL_HAS_INFO && code == call->si_code));
+}
+
+/* Is this signal the one that the call in flight sends? Since 7.3 kill()
+ * passes no siginfo (0).
  */
 static __always_inline int is_sent_by(const struct call *call, __s32 sig,
 				      struct kernel_siginfo *info)
 {
-	__s32 code;
-
 	if (sig != call->sig || sig < 1 || sig > 64)
 		return 0;
 	if (!info)
 		return 1;
 	if ((__u64)info == 1)
 		return 0;
-	code = BPF_CORE_READ(info, si_code);
-	return code == SI_USER || code == SI_TKILL;
-}
-
-static __always_inline int is_group_call(const struct call *call)
-{
-	return call->syscall == SYSCALL_KILL && call->target <= 0;
+	return is_code_of(call, BPF_CORE_READ(info, si_code));
 }
 
 /* (sig, siginfo, task, group, result) */
@@ -112,6 +117,8 @@ int signal_witness(__u64 *ctx)
 	if (!slot || slot->state != SLOT_WANTED || !is_sent_by(&slot->call, sig, info))
 		return 0;
 
+	if (info && slot->call.flags & CALL_HAS_INFO)
+		correct_sent_info(&slot->call, info, task);
 	/* One recipient rides in its call's record. */
 	if (is_group_call(&slot->call)) {
 		record = scratch(SCRATCH_RECIPIENT);

@@ -28,8 +28,8 @@ Examples:
   sigtrail -t 4711 -n 1                        who signals process 4711 next
   sigtrail -s '!URG,!CHLD' -o signals.jsonl    all but two signals, to a file";
 
-/// Records every signal that one process sends another with kill, tkill and
-/// tgkill, one JSON line each, on stdout.
+/// Records every signal that one process sends another with a system call (kill,
+/// tgkill and their like), one JSON line each, on stdout.
 ///
 /// Traces until it is stopped. Needs root, or CAP_BPF, CAP_PERFMON and
 /// CAP_DAC_READ_SEARCH; `sigtrail doctor` says what is missing.

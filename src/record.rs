@@ -1,5 +1,6 @@
 //! The output schema. The order of fields is the order in the lines.
 
+mod info;
 mod party;
 mod status;
 
@@ -10,12 +11,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 pub use self::{
+    info::Info,
     party::{Limits, Party, Reached, Relation, Sender, Target},
     status::{Lost, Status},
 };
 use crate::{
     clock::{Clock, Timestamp},
-    event::{Call, Recipient, Syscall},
+    event::{Abi, Call, Recipient, Syscall},
     identity::{Names, Users},
     names::{Name, errno_name, signal_name},
 };
@@ -68,6 +70,15 @@ pub struct Signal<'a, S = Sender<'a>, T = Target<'a>> {
     #[schemars(with = "Option<String>", regex(pattern = r"^(E[A-Z0-9]+|[0-9]+)$"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errno: Option<Name>,
+    /// How the call was made, if not by the machine's own 64 bits: `i386` and `x32`
+    /// on x86-64, `arm` on arm64.
+    #[schemars(extend("enum" = Abi::OTHER.map(Abi::name)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub abi: Option<&'static str>,
+    /// What the sender put into the signal. There if that is for it to say:
+    /// `rt_sigqueueinfo`, `rt_tgsigqueueinfo`, `pidfd_send_signal` with a siginfo.
+    #[serde(flatten)]
+    pub info: Option<Info>,
     /// The call's entry was not seen; `timestamp` is that of its return.
     #[serde(skip_serializing_if = "is_false")]
     pub entry_missing: bool,
@@ -194,6 +205,8 @@ impl<'a, S, T> Signal<'a, S, T> {
             signal_number: call.signal,
             ret: call.ret,
             errno: (call.ret < 0).then(|| errno_name(-i64::from(call.ret))),
+            abi: (call.abi != Abi::Native).then(|| call.abi.name()),
+            info: Info::new(call),
             entry_missing: call.entry_missing,
             late: told.late,
             truncated: sides.truncated,
@@ -211,12 +224,17 @@ impl<'a, S, T> Signal<'a, S, T> {
 impl Call {
     /// The tgid that `tgkill` was given.
     fn tgid(&self) -> Option<i32> {
-        (self.syscall == Syscall::Tgkill).then_some(self.arg)
+        self.syscall.names_two().then_some(self.arg)
     }
 
     /// The thread that `tgkill` was given.
     fn second_arg(&self) -> Option<i32> {
-        (self.syscall == Syscall::Tgkill).then_some(self.arg_tid)
+        self.syscall.names_two().then_some(self.arg_tid)
+    }
+
+    /// The flags that `pidfd_send_signal` was given.
+    fn flags(&self) -> Option<u32> {
+        (self.pidfd.map(|pidfd| pidfd.flags)).filter(|&flags| flags != 0)
     }
 }
 

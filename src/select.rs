@@ -79,13 +79,14 @@ fn matches_container(id: &str, wanted: &str) -> bool {
 pub fn wants_undecided(filters: &Filters, call: &Call, target: Option<&Process>) -> bool {
     let Some(target) = target else {
         // Only the number that was asked for can tell.
-        let number = match call.syscall {
-            Syscall::Kill | Syscall::Tgkill => call.arg,
-            Syscall::Tkill => return false,
+        let (number, is_global) = match (call.syscall, call.pidfd) {
+            (_, Some(pidfd)) => (pidfd.pid.map_or(0, u32::cast_signed), true),
+            (Syscall::Tkill, _) => return false,
+            _ => (call.arg, call.sender.ns_level == 0),
         };
         return filters.target_uids.is_empty()
             && filters.target_comms.is_empty()
-            && call.sender.ns_level == 0
+            && is_global
             && matches!(call.scope(), Scope::Process | Scope::Thread)
             && u32::try_from(number).is_ok_and(|number| filters.target_pids.contains(&number));
     };

@@ -73,7 +73,10 @@ pub fn pid(text: &str) -> Result<u32, String> {
 pub fn syscall(text: &str) -> Result<String, String> {
     match Syscall::from_name(text) {
         Some(call) => Ok(call.name().to_owned()),
-        None => Err(format!("{text:?} is none of kill, tkill, tgkill")),
+        None => {
+            let names = Syscall::ALL.map(Syscall::name).join(", ");
+            Err(format!("{text:?} is none of {names}"))
+        }
     }
 }
 

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -69,8 +70,58 @@ static long number_of(const char *name)
 		return SYS_tkill;
 	if (!strcmp(name, "tgkill"))
 		return SYS_tgkill;
+	if (!strcmp(name, "rt_sigqueueinfo"))
+		return SYS_rt_sigqueueinfo;
+	if (!strcmp(name, "rt_tgsigqueueinfo"))
+		return SYS_rt_tgsigqueueinfo;
+	if (!strcmp(name, "pidfd_send_signal"))
+		return SYS_pidfd_send_signal;
 	fprintf(stderr, "no system call %s\n", name);
 	exit(99);
+}
+
+/* Their numbers for 32-bit callers. */
+static long number32_of(long number)
+{
+	switch (number) {
+	case SYS_kill:
+		return 37;
+	case SYS_tkill:
+		return 238;
+	case SYS_tgkill:
+		return 270;
+	case SYS_rt_sigqueueinfo:
+		return 178;
+	case SYS_rt_tgsigqueueinfo:
+		return 335;
+	default:
+		return 424;
+	}
+}
+
+/* What the word @ stands for in a call: the siginfo that the command info has
+ * filled in, where 32 bits can address it, as programs of either kind have it.
+ */
+struct infos {
+	int wide[32];
+	int narrow[32];
+} *infos;
+
+static void make_infos(void)
+{
+	infos = mmap(NULL, sizeof(*infos), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	if (infos == MAP_FAILED)
+		die("mmap");
+}
+
+static void fill_infos(int code, int pid, int uid, unsigned long value)
+{
+	infos->wide[2] = infos->narrow[2] = code;
+	infos->wide[4] = infos->narrow[3] = pid;
+	infos->wide[5] = infos->narrow[4] = uid;
+	memcpy(&infos->wide[6], &value, sizeof(value));
+	infos->narrow[5] = (int)value;
 }
 
 /* A register's 64 bits, in decimal (signed) or hexadecimal. */
@@ -83,25 +134,63 @@ static unsigned long value_of(const char *word)
 
 struct call {
 	long number;
-	unsigned long arg[3];
+	unsigned long arg[4];
 	long tid, ret;
+	int narrow;
 };
 
 static struct call parse_call(char **word)
 {
 	struct call call = { .number = number_of(word[1]) };
 
-	for (int i = 0; i < 3; i++)
-		call.arg[i] = value_of(word[2 + i]);
+	for (int i = 0; i < 4 && word[2 + i]; i++) {
+		if (!strcmp(word[2 + i], "@"))
+			call.arg[i] = (uintptr_t)infos->wide;
+		else
+			call.arg[i] = value_of(word[2 + i]);
+	}
+	/* Of all who take a siginfo, pidfd_send_signal looks at that. */
+	infos->wide[0] = infos->narrow[0] = (int)call.arg[1];
 	return call;
 }
+
+#ifdef __x86_64__
+/* As a 32-bit program does it. */
+static long call32(const struct call *call)
+{
+	unsigned long arg[4];
+	long ret;
+
+	for (int i = 0; i < 4; i++)
+		arg[i] = call->arg[i] == (uintptr_t)infos->wide ? (uintptr_t)infos->narrow :
+								  call->arg[i];
+	__asm__ volatile("int $0x80"
+			 : "=a"(ret)
+			 : "a"(number32_of(call->number)), "b"(arg[0]), "c"(arg[1]), "d"(arg[2]),
+			   "S"(arg[3])
+			 : "r8", "r9", "r10", "r11", "memory");
+	return (int)ret;
+}
+#else
+static long call32(const struct call *call)
+{
+	(void)call;
+	fprintf(stderr, "no 32-bit calls here: %ld\n", number32_of(call->number));
+	exit(99);
+}
+#endif
 
 static void *make_call(void *data)
 {
 	struct call *call = data;
-	long ret = syscall(call->number, call->arg[0], call->arg[1], call->arg[2]);
+	long ret;
 
-	call->ret = ret < 0 ? -errno : ret;
+	if (call->narrow) {
+		call->ret = call32(call);
+	} else {
+		ret = syscall(call->number, call->arg[0], call->arg[1], call->arg[2], call->arg[3]);
+		call->ret = ret < 0 ? -errno : ret;
+	}
 	call->tid = syscall(SYS_gettid);
 	return NULL;
 }
@@ -341,6 +430,11 @@ static long call_in_turn(long processes)
 	return processes;
 }
 
+static long result(long ret)
+{
+	return ret < 0 ? -errno : ret;
+}
+
 static long log_in(const char *uid)
 {
 	int fd = open("/proc/self/loginuid", O_WRONLY);
@@ -356,10 +450,20 @@ static void obey(char **word)
 	struct call call;
 	int status = 0;
 
-	if (!strcmp(command, "call")) {
+	if (!strcmp(command, "call") || !strcmp(command, "call32")) {
 		call = parse_call(word);
+		call.narrow = !strcmp(command, "call32");
 		make_call(&call);
 		printf("%ld\n", call.ret);
+	} else if (!strcmp(command, "info")) {
+		fill_infos(value_of(word[1]), value_of(word[2]), value_of(word[3]),
+			   value_of(word[4]));
+		printf("0\n");
+	} else if (!strcmp(command, "pidfd")) {
+		printf("%ld\n", result(syscall(SYS_pidfd_open, value_of(word[1]),
+					       value_of(word[2]))));
+	} else if (!strcmp(command, "open")) {
+		printf("%ld\n", result(open(word[1], O_RDONLY)));
 	} else if (!strcmp(command, "threadcall")) {
 		call = parse_call(word);
 		call_from_thread(&call);
@@ -422,6 +526,7 @@ int main(void)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	mask_all(SIG_BLOCK);
+	make_infos();
 	/* /proc is the initial namespace's, and so is the number in it. */
 	if (readlink("/proc/self", host_pid, sizeof(host_pid) - 1) < 0)
 		die("/proc/self");

@@ -157,7 +157,10 @@ fn a_wrong_command_line_is_a_usage_error() {
         ),
         (
             &["--syscall", "kill,exit"],
-            &["'exit'", "[possible values: kill, tkill, tgkill]"],
+            &[
+                "'exit'",
+                "[possible values: kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal]",
+            ],
         ),
         (
             &["--sender-comm", "sixteen bytes !!"],
@@ -331,7 +334,14 @@ fn the_doctor_is_content_where_all_is_well() {
     for check in checks {
         assert!(said.contains(&format!("\nok    {check}: ")) || said.starts_with("ok    kernel: "));
     }
-    for program in ["kill", "tkill", "tgkill"] {
+    for program in [
+        "kill",
+        "tkill",
+        "tgkill",
+        "rt_sigqueueinfo",
+        "rt_tgsigqueueinfo",
+        "pidfd_send_signal",
+    ] {
         for end in ["enter", "exit"] {
             assert_says(&said, &[&format!("\nok    attach: {program}_{end}\n")]);
         }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
-    event::{Process, Recipient, Syscall},
+    event::{Pidfd, Process, Recipient, Syscall},
     record::{Limits, Sender, Sides, Target, Told},
 };
 
@@ -20,6 +20,7 @@ struct Aim {
     syscall: Syscall,
     arg: i32,
     arg_tid: i32,
+    pidfd: Option<Pidfd>,
 }
 
 /// The JSON lately made.
@@ -47,6 +48,7 @@ impl Pieces {
                     syscall: call.syscall,
                     arg: call.arg,
                     arg_tid: call.arg_tid,
+                    pidfd: call.pidfd,
                 };
                 (self.targets).get(recipient.process.pid, aim, make_target)?
             }

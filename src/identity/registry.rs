@@ -3,7 +3,7 @@
 use std::{rc::Rc, time::Instant};
 
 use super::{Cgroup, Cgroups, ImageText, Images, Recent, Users, proc};
-use crate::event::{Call, CgroupPath, Image, ImageKey, Process, Recipient, Scope, Source, Syscall};
+use crate::event::{Call, CgroupPath, Image, ImageKey, Process, Recipient, Source};
 
 /// How long what `/proc` said of a number is taken for true, as calls that
 /// signal nobody come in floods.
@@ -93,16 +93,18 @@ impl Registry {
     }
 
     /// Who a call's argument means, where the kernel could not tell: a process
-    /// that has that number and is older than the call. Only for senders in
-    /// the initial pid namespace, whose numbers `/proc` has.
+    /// that has that number and is older than the call. Only for numbers of
+    /// the initial pid namespace, which `/proc` has.
     pub fn look_up(&mut self, call: &Call, boottime_ns: u64) -> Option<Recipient> {
-        let number = match (call.syscall, call.scope()) {
-            (Syscall::Tgkill, _) => call.arg_tid,
-            (_, Scope::Process | Scope::Thread) => call.arg,
-            _ => return None,
+        // A pidfd's number is the initial namespace's.
+        let pid = match (call.pidfd, call.scope()) {
+            (_, scope) if scope.is_group() => return None,
+            (Some(pidfd), _) => pidfd.pid?,
+            (None, _) if call.sender.ns_level > 0 => return None,
+            _ if call.syscall.names_two() => u32::try_from(call.arg_tid).ok()?,
+            _ => u32::try_from(call.arg).ok()?,
         };
-        let pid = u32::try_from(number).ok().filter(|&pid| pid > 0)?;
-        if call.sender.ns_level > 0 {
+        if pid == 0 {
             return None;
         }
         let fresh = |&(then_ns, found): &(u64, Option<Process>)| {
@@ -123,7 +125,7 @@ impl Registry {
         Some(Recipient {
             process,
             source: Source::Proc,
-            sender_ns_pid: Some(process.pid),
+            sender_ns_pid: (call.sender.ns_level == 0).then_some(process.pid),
             fate: None,
         })
     }

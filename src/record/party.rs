@@ -303,14 +303,17 @@ pub struct Target<'a> {
     /// Which kind of target the arguments mean.
     #[schemars(extend("enum" = Scope::ALL.map(Scope::name)))]
     pub scope: &'static str,
-    /// The call's first argument, as given: in the sender's pid namespace.
+    /// The call's first argument, as given: in the sender's pid namespace, or a pidfd.
     pub arg: i32,
-    /// The first argument of `tgkill`, as given: the process.
+    /// The first argument of `tgkill` and `rt_tgsigqueueinfo`, as given: the process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tgid: Option<i32>,
-    /// The second argument of `tgkill`, as given: the thread.
+    /// The second argument of `tgkill` and `rt_tgsigqueueinfo`, as given: the thread.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arg_tid: Option<i32>,
+    /// The fourth argument of `pidfd_send_signal`, as given. There if it is not 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flags: Option<u32>,
     /// The process that it means, if it means one that is known.
     #[serde(flatten)]
     pub reached: Option<Reached<'a>>,
@@ -396,6 +399,7 @@ impl<'a> Target<'a> {
             arg: call.arg,
             tgid: call.tgid(),
             arg_tid: call.second_arg(),
+            flags: call.flags(),
             reached,
         };
         (target, was_cut)

@@ -25,7 +25,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use libbpf_rs::{
-    Link, OpenObject, PrintLevel,
+    Link, OpenObject, PrintLevel, TracepointCategory,
     skel::{OpenSkel, Skel, SkelBuilder},
 };
 
@@ -39,6 +39,7 @@ use self::{
     ring::Ring,
     skel::{SigtrailSkel, SigtrailSkelBuilder, types},
 };
+use crate::event::Syscall;
 
 /// The tracer's memory; the caller owns it so that the tracer can borrow it.
 pub type Storage = MaybeUninit<OpenObject>;
@@ -226,7 +227,23 @@ impl<'obj> Tracer<'obj> {
         for suffix in ["_exit", "_witness", "_enter"] {
             for program in self.skel.object_mut().progs_mut() {
                 let name = program.name().to_string_lossy().into_owned();
-                if name.ends_with(suffix) {
+                if name == "syscall_exit" {
+                    for call in Syscall::ALL
+                        .map(Syscall::name)
+                        .into_iter()
+                        .filter(|_| suffix == "_exit")
+                    {
+                        let link = program
+                            .attach_tracepoint(
+                                TracepointCategory::Syscalls,
+                                format!("sys_exit_{call}"),
+                            )
+                            .map_err(explain);
+                        let name = format!("{call}_exit");
+                        results
+                            .push((name.clone(), link.map(|link| self.links.push((name, link)))));
+                    }
+                } else if name.ends_with(suffix) {
                     let link = program.attach().map_err(explain);
                     results.push((name.clone(), link.map(|link| self.links.push((name, link)))));
                 }

@@ -5,8 +5,8 @@ use std::ptr;
 
 use super::skel::types;
 use crate::event::{
-    Call, CallKey, CgroupPath, Comm, Disposition, Event, Fate, GroupRecipient, Image, ImageKey,
-    Origin, Outcome, Process, Recipient, Source, Syscall,
+    Abi, Call, CallKey, CgroupPath, Comm, Disposition, Event, Fate, GroupRecipient, Image,
+    ImageKey, Origin, Outcome, Pidfd, Process, Recipient, Scope, SentInfo, Source, Syscall,
 };
 
 const CALL_HEAD: usize = size_of::<types::call>() - size_of::<types::recipient>();
@@ -16,7 +16,7 @@ const CGROUP_HEAD: usize = std::mem::offset_of!(types::cgroup_record, path);
 const _: () = {
     assert!(size_of::<types::process>() == 104);
     assert!(size_of::<types::recipient>() == 120);
-    assert!(size_of::<types::call>() == 280);
+    assert!(size_of::<types::call>() == 320);
     assert!(std::mem::offset_of!(types::call, recipient) == CALL_HEAD);
 };
 
@@ -29,6 +29,8 @@ pub enum Malformed {
     Kind(u32),
     /// A system call number that event.h does not know.
     Syscall(u32),
+    /// An ABI that event.h does not know.
+    Abi(u32),
 }
 
 /// Records of integers only, for which every bit pattern is valid.
@@ -85,16 +87,47 @@ fn call(bytes: &[u8]) -> Result<Call, Malformed> {
         types::syscall_kind::SYSCALL_KILL => Syscall::Kill,
         types::syscall_kind::SYSCALL_TKILL => Syscall::Tkill,
         types::syscall_kind::SYSCALL_TGKILL => Syscall::Tgkill,
+        types::syscall_kind::SYSCALL_RT_SIGQUEUEINFO => Syscall::RtSigqueueinfo,
+        types::syscall_kind::SYSCALL_RT_TGSIGQUEUEINFO => Syscall::RtTgsigqueueinfo,
+        types::syscall_kind::SYSCALL_PIDFD_SEND_SIGNAL => Syscall::PidfdSendSignal,
         types::syscall_kind(unknown) => return Err(Malformed::Syscall(unknown)),
     };
+    let abi = match wire.abi {
+        types::call_abi::ABI_NATIVE => Abi::Native,
+        types::call_abi::ABI_I386 => Abi::I386,
+        types::call_abi::ABI_X32 => Abi::X32,
+        types::call_abi::ABI_ARM => Abi::Arm,
+        types::call_abi(unknown) => return Err(Malformed::Abi(unknown)),
+    };
+    let pidfd = (syscall == Syscall::PidfdSendSignal).then(|| Pidfd {
+        flags: wire.pidfd_flags,
+        pid: (wire.pidfd_pid != 0).then_some(wire.pidfd_pid),
+        scope: if has(types::call_flag::CALL_TO_GROUP) {
+            Scope::ProcessGroup
+        } else if has(types::call_flag::CALL_TO_THREAD) {
+            Scope::Thread
+        } else {
+            Scope::Process
+        },
+    });
+    let info = has(types::call_flag::CALL_HAS_INFO).then_some(SentInfo {
+        code: wire.si_code,
+        value: wire.si_value,
+        pid: wire.si_pid,
+        uid: wire.si_uid,
+        real_uid: wire.ns_uid,
+    });
     Ok(Call {
         time_ns: wire.header.time_ns,
         syscall,
         entry_missing: has(types::call_flag::CALL_ENTRY_MISSING),
         undecided: has(types::call_flag::CALL_UNDECIDED),
         sender: process(&wire.sender),
+        abi,
         arg: wire.target,
         arg_tid: wire.target_tid,
+        pidfd,
+        info,
         signal: wire.sig,
         ret: wire.ret,
         recipient_count: wire.recipient_count,
@@ -278,7 +311,9 @@ mod tests {
         for word in [-14_i32, 15, 16, -3] {
             bytes.extend_from_slice(&word.to_ne_bytes());
         }
-        words(&mut bytes, &[3, 2]);
+        words(&mut bytes, &[3, 2, 1, 2, 17, u32::MAX]);
+        bytes.extend_from_slice(&18_u64.to_ne_bytes());
+        words(&mut bytes, &[19, 20, 21, 0]);
         process_bytes(&mut bytes, 100);
         bytes
     }
@@ -307,8 +342,11 @@ mod tests {
             entry_missing: true,
             undecided: true,
             sender: expected_process(100),
+            abi: Abi::I386,
             arg: -14,
             arg_tid: 15,
+            pidfd: None,
+            info: None,
             signal: 16,
             ret: -3,
             recipient_count: 3,
@@ -321,6 +359,35 @@ mod tests {
     fn every_field_of_a_call_comes_from_its_place() {
         let event = Event::Call(expected_call());
         assert_eq!(decode(&call_bytes(0b101)), Ok((ORIGIN, event)));
+    }
+
+    #[test]
+    fn a_siginfo_and_a_pidfd_are_there_if_they_were_given() {
+        for (flags, scope) in [
+            (0b1101, Scope::Process),
+            (0b1_1101, Scope::Thread),
+            (0b10_1101, Scope::ProcessGroup),
+        ] {
+            let mut bytes = call_bytes(flags);
+            bytes[24] = 5;
+            let event = Event::Call(Call {
+                syscall: Syscall::PidfdSendSignal,
+                pidfd: Some(Pidfd {
+                    flags: 2,
+                    pid: Some(17),
+                    scope,
+                }),
+                info: Some(SentInfo {
+                    code: -1,
+                    value: 18,
+                    pid: 19,
+                    uid: 20,
+                    real_uid: 21,
+                }),
+                ..expected_call()
+            });
+            assert_eq!(decode(&bytes), Ok((ORIGIN, event)));
+        }
     }
 
     #[test]
@@ -415,12 +482,15 @@ mod tests {
 
     #[test]
     fn what_the_probes_cannot_have_sent_is_refused() {
-        assert_eq!(decode(&call_bytes(0)[..159]), Err(Malformed::Short));
+        assert_eq!(decode(&call_bytes(0)[..199]), Err(Malformed::Short));
         assert_eq!(decode(&[]), Err(Malformed::Short));
         assert_eq!(decode(&header(9)), Err(Malformed::Kind(9)));
         let mut bytes = call_bytes(0);
         bytes[24] = 9;
         assert_eq!(decode(&bytes), Err(Malformed::Syscall(9)));
+        let mut bytes = call_bytes(0);
+        bytes[56] = 9;
+        assert_eq!(decode(&bytes), Err(Malformed::Abi(9)));
     }
 
     proptest! {

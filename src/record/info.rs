@@ -1,0 +1,85 @@
+//! What a sender puts into a signal.
+
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
+
+use super::is_false;
+use crate::event::{Call, SentInfo};
+
+/// What a sender put into a signal.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "info")]
+pub struct Info {
+    /// `si_code` of the siginfo that the sender gave: why it was sent. There for
+    /// `rt_sigqueueinfo`, `rt_tgsigqueueinfo`, and `pidfd_send_signal` with a siginfo.
+    pub si_code: i32,
+    /// Its name, where it has one (`SI_QUEUE`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub si_code_name: Option<&'static str>,
+    /// `sival_int` of the siginfo's value. There with `si_pid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub si_value: Option<i32>,
+    /// `sival_ptr` of the siginfo's value, in hexadecimal. There if it is not
+    /// `si_value` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", regex(pattern = "^0x[0-9a-f]+$"))]
+    pub si_ptr: Option<Address>,
+    /// Who the siginfo says has sent it: a process id, in the sender's pid namespace
+    /// if it is honest. There if `si_code` is one that goes with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub si_pid: Option<i32>,
+    /// The real user id that the siginfo says, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub si_uid: Option<u32>,
+    /// The siginfo is not true: `si_pid` or `si_uid` are not the sender's, or
+    /// `si_code` says that no process has sent it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub spoofed: bool,
+}
+
+/// An address, in hexadecimal.
+#[derive(Debug, Clone, Copy)]
+pub struct Address(u64);
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:#x}", self.0))
+    }
+}
+
+impl Info {
+    /// What the sender of a call put into its signal.
+    pub fn new(call: &Call) -> Option<Self> {
+        let info = call.info?;
+        let named = info.names_sender();
+        let int = info.value as i32;
+        let is_int =
+            [i64::from(int), i64::from(int.cast_unsigned())].contains(&info.value.cast_signed());
+        Some(Self {
+            si_code: info.code,
+            si_code_name: code_name(info),
+            si_value: named.then_some(int),
+            si_ptr: (named && !is_int).then_some(Address(info.value)),
+            si_pid: named.then_some(info.pid),
+            si_uid: named.then_some(info.uid),
+            spoofed: call.is_spoofed(),
+        })
+    }
+}
+
+/// Those of any signal, as sigaction(2) has them.
+const fn code_name(info: SentInfo) -> Option<&'static str> {
+    Some(match info.code {
+        0 => "SI_USER",
+        -1 => "SI_QUEUE",
+        -2 => "SI_TIMER",
+        -3 => "SI_MESGQ",
+        -4 => "SI_ASYNCIO",
+        -5 => "SI_SIGIO",
+        -6 => "SI_TKILL",
+        -7 => "SI_DETHREAD",
+        -60 => "SI_ASYNCNL",
+        0x80 => "SI_KERNEL",
+        _ => return None,
+    })
+}
