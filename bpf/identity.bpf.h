@@ -209,50 +209,74 @@ static __always_inline __u64 read_exe(struct image *image, struct file *file)
 	return len;
 }
 
+static __always_inline struct image_id image_id_of(const struct process *p)
+{
+	struct image_id id = { .start_ns = p->start_ns, .exec_id = p->exec_id, .epoch = epoch };
+
+	return id;
+}
+
+static __always_inline int is_told(const struct image_id *known, const struct image_id *id)
+{
+	return known && known->start_ns == id->start_ns && known->exec_id == id->exec_id &&
+	       known->epoch == id->epoch;
+}
+
+/* Fills in all but the arguments. */
+static __always_inline void start_image(struct image *image, struct task_struct *task,
+					struct mm_struct *mm, const struct process *p)
+{
+	image->header.time_ns = bpf_ktime_get_ns();
+	image->header.kind = RECORD_IMAGE;
+	image->start_ns = p->start_ns;
+	image->tgid = p->tgid;
+	image->exec_id = p->exec_id;
+	image->flags = 0;
+	image->args_len = 0;
+	image->tty[0] = 0;
+	bpf_probe_read_kernel_str(image->tty, sizeof(image->tty),
+				  BPF_CORE_READ(task, signal, tty, name));
+	image->exe_len = read_exe(image, BPF_CORE_READ(mm, exe_file));
+}
+
+static __always_inline long send_image(void *ctx, struct image *image)
+{
+	__u64 len = image->exe_len + image->args_len;
+
+	return send_record(ctx, &image->header,
+			   __builtin_offsetof(struct image, data) +
+				   below(sizeof(image->data), len));
+}
+
 /* Tells the poller what runs in the current process, if it was not told. */
 static __always_inline void announce_image(void *ctx, struct task_struct *task, struct slot *slot,
 					   const struct process *p)
 {
-	struct image_id id = { .start_ns = p->start_ns, .exec_id = p->exec_id, .epoch = epoch };
-	struct image_id *known;
-	__u64 len, start, want;
+	struct image_id id = image_id_of(p);
+	__u64 start, want;
 	void *args;
 	struct mm_struct *mm;
 	struct image *image;
 	__u32 tgid = p->tgid;
 	long got = 0;
 
-	if (slot && slot->image.start_ns == id.start_ns && slot->image.exec_id == id.exec_id &&
-	    slot->image.epoch == id.epoch)
+	if (slot && is_told(&slot->image, &id))
 		return;
-	known = bpf_map_lookup_elem(&images, &tgid);
-	if (known && known->start_ns == id.start_ns && known->exec_id == id.exec_id &&
-	    known->epoch == id.epoch)
+	if (is_told(bpf_map_lookup_elem(&images, &tgid), &id))
 		goto told;
 
 	image = scratch(SCRATCH_IDENTITY);
 	mm = BPF_CORE_READ(task, mm);
 	if (!image || !mm)
 		return;
-	image->header.time_ns = bpf_ktime_get_ns();
-	image->header.kind = RECORD_IMAGE;
-	image->start_ns = id.start_ns;
-	image->tgid = tgid;
-	image->exec_id = id.exec_id;
-	image->flags = 0;
-	image->tty[0] = 0;
-	bpf_probe_read_kernel_str(image->tty, sizeof(image->tty),
-				  BPF_CORE_READ(task, signal, tty, name));
-	len = read_exe(image, BPF_CORE_READ(mm, exe_file));
-	image->exe_len = len;
-
+	start_image(image, task, mm, p);
 	start = BPF_CORE_READ(mm, arg_start);
 	want = BPF_CORE_READ(mm, arg_end) - start;
 	if (want >= ARGS_LEN) {
 		want = ARGS_LEN - 1;
 		image->flags |= IMAGE_ARGS_TRUNCATED;
 	}
-	args = image->data + below(2 * EXE_LEN, len);
+	args = image->data + below(2 * EXE_LEN, image->exe_len);
 	if (args_mode == ARGS_FIRST) {
 		got = bpf_probe_read_user_str(args, ARGS_LEN - 1, (void *)start);
 	} else if (args_mode == ARGS_FULL) {
@@ -265,14 +289,35 @@ static __always_inline void announce_image(void *ctx, struct task_struct *task, 
 		got = 0;
 	}
 	image->args_len = got;
-	len += got;
-	if (send_record(ctx, &image->header,
-			__builtin_offsetof(struct image, data) + below(sizeof(image->data), len)))
+	if (send_image(ctx, image))
 		return;
 	bpf_map_update_elem(&images, &tgid, &id, BPF_ANY);
 told:
 	if (slot)
 		slot->image = id;
+}
+
+/*
+ * Tells the poller what runs in a process that is about to end: it may be gone
+ * before /proc can be read. Its arguments are in memory that only it can read.
+ */
+static __always_inline void announce_victim(void *ctx, struct task_struct *task,
+					    const struct process *p)
+{
+	struct image_id id = image_id_of(p);
+	struct mm_struct *mm;
+	struct image *image;
+	__u32 tgid = p->tgid;
+
+	if (is_told(bpf_map_lookup_elem(&images, &tgid), &id))
+		return;
+	image = scratch(SCRATCH_WITNESS_IMAGE);
+	mm = BPF_CORE_READ(task, mm);
+	if (!image || !mm)
+		return;
+	start_image(image, task, mm, p);
+	image->flags |= IMAGE_ARGS_UNREADABLE;
+	send_image(ctx, image);
 }
 
 #endif

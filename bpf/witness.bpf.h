@@ -138,6 +138,8 @@ int signal_witness(__u64 *ctx)
 	read_recipient(r, task, ctx[3]);
 	read_outcome(r, task, sig, ctx[4]);
 	slot->call.recipient_count++;
+	if (r->fatal)
+		announce_victim(ctx, task, &r->process);
 
 	f = current_filters();
 	if (f->sets & TARGET_SETS || f->fatal_only)

@@ -72,11 +72,10 @@ impl Images {
     /// Takes what the kernel said.
     pub fn learn(&mut self, image: &Image) {
         let mut new = ImageText::new(image, Source::Kernel);
-        if image.args_unreadable
-            && self.args
-            && let Some(found) = self.read_proc(image.key)
-        {
-            new.args = found.args;
+        if image.args_unreadable && self.args {
+            new.args = self
+                .look_up(image.key)
+                .and_then(|known| known.args.clone());
         }
         self.known.insert(image.key, Some(Rc::new(new)));
     }

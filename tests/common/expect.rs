@@ -264,8 +264,9 @@ pub fn constant_part(line: &Value) -> Value {
 
 /// Start times are of the same tick, give or take what two readings of the
 /// clocks may differ; then both are removed. So is what was late to be read
-/// from `/proc`: the executable and arguments of a target, if they are not
-/// there, or where they came from.
+/// from `/proc`: a target's arguments, and its executable too unless the kernel
+/// tells it because the target is to end, if they are not there, and where they
+/// came from.
 fn settle(party: &mut Value, expected: &mut Value, is_target: bool) {
     const TICK_NS: i64 = 10_000_000;
     const CLOCK_ERROR_NS: i64 = 1_000_000;
@@ -288,8 +289,14 @@ fn settle(party: &mut Value, expected: &mut Value, is_target: bool) {
     }
     let source = party.remove("exe_source");
     assert!(source.is_none_or(|source| source == "proc"));
+    let told = party.get("fatal") == Some(&Value::Bool(true));
     for key in ["exe", "exe_deleted", "args", "tty"] {
-        if !party.contains_key("exe") || key == "tty" {
+        let late = match key {
+            "exe" | "exe_deleted" => !told && !party.contains_key("exe"),
+            "args" => !party.contains_key("args"),
+            _ => true,
+        };
+        if late {
             let is = party.remove(key);
             let must = expected.remove(key);
             assert!(is.is_none() || is == must, "{is:?} is not {must:?}");
