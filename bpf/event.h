@@ -30,6 +30,8 @@ enum record_kind {
 	RECORD_IMAGE = 3,
 	/* A cgroup's path, before the first record that names its key. */
 	RECORD_CGROUP = 4,
+	/* The poller's own call came through: a header, and nothing else. */
+	RECORD_CANARY = 5,
 };
 
 struct header {
@@ -249,7 +251,8 @@ struct filters {
 	__u8 syscalls; /* bit enum syscall_kind */
 	__u8 failed_only;
 	__u8 fatal_only; /* only calls that end a process */
-	__u8 pad[7];
+	__u8 bank; /* whose sets go with it */
+	__u8 pad[6];
 };
 
 #endif

@@ -22,15 +22,22 @@ static __always_inline const struct filters *current_filters(void)
 	return &filters[filter_bank & 1];
 }
 
+/* Those that a call was entered under. */
+static __always_inline const struct filters *slot_filters(const struct slot *slot)
+{
+	return &filters[slot->bank & 1];
+}
+
 static __always_inline int in_set(struct filter_key *key, enum filter_kind kind)
 {
 	key->kind = kind;
 	return bpf_map_lookup_elem(&filter_sets, key) != 0;
 }
 
-static __always_inline int number_in_set(enum filter_kind kind, __u32 number)
+static __always_inline int number_in_set(const struct filters *f, enum filter_kind kind,
+					 __u32 number)
 {
-	struct filter_key key = { .bank = filter_bank & 1 };
+	struct filter_key key = { .bank = f->bank };
 
 	__builtin_memcpy(key.value, &number, sizeof(number));
 	return in_set(&key, kind);
@@ -46,13 +53,13 @@ static __always_inline int wants_signal(const struct filters *f, __s32 sig)
 static __always_inline int wants_sender(const struct filters *f)
 {
 	if (f->sets & (1 << FILTER_SENDER_PID) &&
-	    !number_in_set(FILTER_SENDER_PID, bpf_get_current_pid_tgid() >> 32))
+	    !number_in_set(f, FILTER_SENDER_PID, bpf_get_current_pid_tgid() >> 32))
 		return 0;
 	if (f->sets & (1 << FILTER_SENDER_UID) &&
-	    !number_in_set(FILTER_SENDER_UID, bpf_get_current_uid_gid()))
+	    !number_in_set(f, FILTER_SENDER_UID, bpf_get_current_uid_gid()))
 		return 0;
 	if (f->sets & (1 << FILTER_SENDER_COMM)) {
-		struct filter_key key = { .bank = filter_bank & 1 };
+		struct filter_key key = { .bank = f->bank };
 
 		bpf_get_current_comm(key.value, sizeof(key.value));
 		if (!in_set(&key, FILTER_SENDER_COMM))
@@ -68,6 +75,16 @@ static __always_inline int wants_call(const struct filters *f, enum syscall_kind
 	return !f->sets || wants_sender(f);
 }
 
+/*
+ * A signal 0 that the poller sends itself, to see that calls come through. No
+ * filter keeps it out, and it is never a call for those who read the lines.
+ */
+static __always_inline int is_canary(enum syscall_kind syscall, __s32 target, __s32 sig)
+{
+	return !sig && syscall == SYSCALL_KILL && target > 0 && (__u32)target == own_pid &&
+	       bpf_get_current_pid_tgid() >> 32 == own_pid;
+}
+
 /* Is this one of the targets asked for? */
 static __always_inline int wants_target(const struct filters *f, const struct recipient *r)
 {
@@ -75,12 +92,12 @@ static __always_inline int wants_target(const struct filters *f, const struct re
 
 	if (f->fatal_only && !r->fatal)
 		return 0;
-	if (f->sets & (1 << FILTER_TARGET_PID) && !number_in_set(FILTER_TARGET_PID, p->tgid))
+	if (f->sets & (1 << FILTER_TARGET_PID) && !number_in_set(f, FILTER_TARGET_PID, p->tgid))
 		return 0;
-	if (f->sets & (1 << FILTER_TARGET_UID) && !number_in_set(FILTER_TARGET_UID, p->uid))
+	if (f->sets & (1 << FILTER_TARGET_UID) && !number_in_set(f, FILTER_TARGET_UID, p->uid))
 		return 0;
 	if (f->sets & (1 << FILTER_TARGET_COMM)) {
-		struct filter_key key = { .bank = filter_bank & 1 };
+		struct filter_key key = { .bank = f->bank };
 
 		__builtin_memcpy(key.value, p->comm, sizeof(key.value));
 		if (!in_set(&key, FILTER_TARGET_COMM))

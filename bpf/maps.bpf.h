@@ -15,6 +15,8 @@ enum args_mode args_mode;
  * each is sent once more.
  */
 __u32 epoch;
+/* The poller; 0: it sends no canaries. */
+__u32 own_pid;
 
 /* Each CPU writes its own only. */
 struct counters counters[MAX_CPUS];
@@ -55,6 +57,9 @@ struct slot {
 	__u64 looked_up_ns;
 	__s32 looked_up;
 	__s32 looked_up_how;
+	/* The filters that were in force at the entry: they hold to the exit. */
+	__u32 bank;
+	__u32 pad;
 };
 
 struct {

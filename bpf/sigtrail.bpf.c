@@ -28,12 +28,14 @@ static __always_inline int can_read_saved_args(void)
 static __always_inline int probe_entry(const struct args *a)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
+	const struct filters *f = current_filters();
 	struct slot *slot;
-	int wanted;
+	int canary, wanted;
 
 	if (trace_state != TRACE_ON)
 		return 0;
-	wanted = wants_call(current_filters(), a->syscall, args_sig(a));
+	canary = is_canary(a->syscall, a->arg[0], args_sig(a));
+	wanted = canary || wants_call(f, a->syscall, args_sig(a));
 	/* Without saved registers only a slot tells the exit "not wanted". */
 	if (!wanted && can_read_saved_args())
 		return 0;
@@ -51,6 +53,9 @@ static __always_inline int probe_entry(const struct args *a)
 		return 0;
 	}
 	start_call(&slot->call, a);
+	if (canary)
+		slot->call.header.kind = RECORD_CANARY;
+	slot->bank = f->bank;
 	slot->start_time = current_start_time();
 	slot->target_matched = 0;
 	slot->state = wanted ? SLOT_WANTED : SLOT_UNWANTED;
@@ -111,9 +116,13 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 static __always_inline void finish_call(void *ctx, struct call *call, struct slot *slot, __s32 ret)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	const struct filters *f = current_filters();
+	const struct filters *f = slot ? slot_filters(slot) : current_filters();
 	__u64 size = sizeof(*call);
 
+	if (call->header.kind == RECORD_CANARY) {
+		send_record(ctx, &call->header, sizeof(call->header));
+		return;
+	}
 	if (f->failed_only && ret >= 0)
 		return;
 	call->ret = ret;
@@ -149,6 +158,7 @@ static __always_inline void exit_without_entry(void *ctx, __s32 ret)
 {
 	struct call *call;
 	struct args a;
+	int canary;
 
 	if (trace_state != TRACE_ON)
 		return;
@@ -163,10 +173,13 @@ static __always_inline void exit_without_entry(void *ctx, __s32 ret)
 	if (a.syscall == NO_SENDER)
 		return;
 	call = scratch(SCRATCH_CALL);
-	if (!call || !wants_call(current_filters(), a.syscall, args_sig(&a)))
+	canary = is_canary(a.syscall, a.arg[0], args_sig(&a));
+	if (!call || (!canary && !wants_call(current_filters(), a.syscall, args_sig(&a))))
 		return;
 	start_call(call, &a);
 	call->flags |= CALL_ENTRY_MISSING;
+	if (canary)
+		call->header.kind = RECORD_CANARY;
 	finish_call(ctx, call, 0, ret);
 }
 

@@ -141,7 +141,7 @@ int signal_witness(__u64 *ctx)
 	if (r->fatal)
 		announce_victim(ctx, task, &r->process);
 
-	f = current_filters();
+	f = slot_filters(slot);
 	if (f->sets & TARGET_SETS || f->fatal_only)
 		slot->target_matched |= wants_target(f, r);
 	if (r->process.cgroup_key != slot->target_cgroup) {

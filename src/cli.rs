@@ -19,8 +19,8 @@ use crate::{
 const AFTER_HELP: &str = "\
 Exit status: 0 after a clean end (also when the reader of stdout goes away), \
 1 when tracing cannot start or go on, 2 for a wrong command line or \
-configuration, 3 when the output failed for good and lines in hand could not \
-be written.
+configuration, 3 when the output is lost for good: it did not take the last \
+lines.
 
 Examples:
   sigtrail | jq 'select(.type==\"signal\")'      everything, as JSON
@@ -76,7 +76,7 @@ pub enum Command {
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TraceArgs {
-    /// Read a configuration file; options override it
+    /// Read a configuration file; options override it. SIGHUP reads it again
     #[arg(long, value_name = "PATH", help_heading = "Output")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
@@ -121,6 +121,11 @@ pub struct TraceArgs {
     #[arg(long, value_name = "WHEN", value_parser = values::fsync, help_heading = "Output")]
     #[serde(deserialize_with = "from_file::fsync")]
     pub fsync: Option<Fsync>,
+
+    /// Keep counters in this file, for Prometheus's textfile collector
+    #[arg(long, value_name = "PATH", help_heading = "Output")]
+    #[serde(deserialize_with = "from_file::metrics_file")]
+    pub metrics_file: Option<PathBuf>,
 
     /// Aligned lines for people instead of JSON; in colour on a terminal,
     /// unless NO_COLOR is set
@@ -274,6 +279,7 @@ impl TraceArgs {
             max_total: self.max_total.or(file.max_total),
             compress: self.compress.or(file.compress),
             fsync: self.fsync.or(file.fsync),
+            metrics_file: self.metrics_file.or(file.metrics_file),
             pretty: self.pretty,
             sender_pid: either(self.sender_pid, file.sender_pid),
             target_pid: either(self.target_pid, file.target_pid),

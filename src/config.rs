@@ -6,10 +6,11 @@ mod shown;
 use std::{
     fmt,
     io::{self, IsTerminal},
+    path::PathBuf,
     time::Duration,
 };
 
-pub use self::shown::shown;
+pub use self::shown::{differences, filters_shown, shown};
 use crate::{
     cli::TraceArgs,
     event::Syscall,
@@ -63,6 +64,8 @@ pub struct Config {
     pub fsync: Fsync,
     /// Bytes of lines that may wait.
     pub queue_bytes: usize,
+    /// Where Prometheus finds the counters.
+    pub metrics_file: Option<PathBuf>,
     /// What a line looks like.
     pub format: Format,
 }
@@ -140,6 +143,7 @@ impl Config {
             },
             fsync: args.fsync.unwrap_or(Fsync::Never),
             queue_bytes: args.queue_size.unwrap_or(SinkConfig::QUEUE_BYTES),
+            metrics_file: (args.metrics_file).filter(|path| !path.as_os_str().is_empty()),
             format: if args.pretty {
                 Format::Pretty { colour }
             } else {

@@ -3,6 +3,7 @@
 
 mod fit;
 mod pieces;
+mod usage;
 
 use std::collections::BTreeMap;
 
@@ -15,11 +16,14 @@ use self::{
 };
 use crate::{
     clock::{Clock, Timestamp, boottime_ns, monotonic_ns},
-    config::{Config, Format},
+    config::{Config, Format, filters_shown},
     event::{Call, Recipient},
     identity::{Names, Registry, Users},
+    names::errno_name,
     pretty::Pretty,
-    record::{Head, LINE_MAX, Limits, Lost, Recipients, Sides, Signal, Status, Told, push_line},
+    record::{
+        Gauges, Head, LINE_MAX, Limits, Lost, Recipients, Sides, Signal, Status, Told, push_line,
+    },
     select::{Places, wants_undecided},
     sink::{Closed, Refused, Sink, SinkGone},
     status::{Losses, Reason, Unsaid},
@@ -35,6 +39,20 @@ const fn enough_room(queue_bytes: usize) -> usize {
 
 /// Bytes of lines after which the output is offered some within a batch.
 const PUMP_AT: usize = 256 << 10;
+
+/// A text that leaves room for the rest of its line, whatever is in it.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 600;
+    let mut short = String::new();
+    for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
+        if short.len() + c.len_utf8() > MOST {
+            short.push_str("...");
+            break;
+        }
+        short.push(c);
+    }
+    short
+}
 
 /// Makes lines and hands them to the sink.
 pub struct Emitter {
@@ -62,6 +80,12 @@ pub struct Emitter {
     last_ns: u64,
     /// What was lost so far.
     pub losses: Losses,
+    /// The poller's own calls that came back.
+    pub canaries: u64,
+    /// The most that a reading found in one ring.
+    pub ring_bytes_max: u64,
+    ring_bytes: usize,
+    filters_shown: String,
 }
 
 impl Emitter {
@@ -88,7 +112,18 @@ impl Emitter {
             choked: None,
             last_ns: 0,
             losses: Losses::default(),
+            canaries: 0,
+            ring_bytes_max: 0,
+            ring_bytes: config.trace.ring_bytes,
+            filters_shown: shortened(&filters_shown(config)),
         }
+    }
+
+    /// Applies other filters from now on.
+    pub fn set_filters(&mut self, config: &Config) {
+        self.filters = config.trace.filters.clone();
+        self.places = config.places.clone();
+        self.filters_shown = shortened(&filters_shown(config));
     }
 
     /// Where the lines go.
@@ -279,12 +314,39 @@ impl Emitter {
         Ok(self.push().is_ok())
     }
 
-    /// Says where the run stands, at `now_ns`. A status that the sink refuses
+    /// Signals that became lines, calls that were lost, and the rest.
+    pub fn gauges(&self) -> Gauges {
+        let stats = self.sink.stats();
+        let errors = stats.errors.iter().map(|&(errno, count)| {
+            let name = errno_name(errno.into()).to_string();
+            (name, count)
+        });
+        Gauges {
+            lines_written: stats.lines_written,
+            bytes_written: stats.bytes_written,
+            queue_bytes: stats.queued_bytes as u64,
+            queue_bytes_max: stats.queued_bytes_max as u64,
+            ring_bytes: self.ring_bytes as u64,
+            ring_bytes_max: self.ring_bytes_max,
+            sink_errors: errors.collect(),
+            rotations: stats.rotations,
+            torn_tails_repaired: stats.torn_tails_repaired,
+            canaries: self.canaries,
+            images_cached: self.registry.images_cached() as u64,
+            cgroups_cached: self.registry.cgroups_cached() as u64,
+            cpu_ms: usage::cpu_ms(),
+            rss_kib: usage::rss_kib(),
+        }
+    }
+
+    /// Says where the run stands, at `now_ns`, and why. A status that the sink refuses
     /// is not missed: the next one has the same totals and newer ones.
     ///
     /// # Errors
     /// None that can occur: see [`push_line`].
-    pub fn status(&mut self, state: &'static str, now_ns: u64) -> Result<()> {
+    pub fn status(&mut self, state: &'static str, reason: Option<&str>, now_ns: u64) -> Result<()> {
+        let gauges = self.gauges();
+        let reason = reason.map(shortened);
         self.last_ns = self.last_ns.max(now_ns);
         let lost_by_reason: BTreeMap<_, _> = (Reason::ALL.into_iter())
             .map(|reason| (reason.name(), self.losses.total_of(reason)))
@@ -296,12 +358,15 @@ impl Emitter {
             seq: self.seq + 1,
             hostname: &self.hostname,
             state,
+            reason: reason.as_deref(),
             version: env!("CARGO_PKG_VERSION"),
             kernel: &self.kernel,
             events: self.events,
             lost: self.losses.total(),
             lost_by_reason,
             late: self.late,
+            gauges: &gauges,
+            filters: &self.filters_shown,
         };
         self.line.clear();
         match self.format {

@@ -459,6 +459,8 @@ pub enum Event {
     Image(Image),
     /// A cgroup's path.
     Cgroup(CgroupPath),
+    /// The poller's own call.
+    Canary,
 }
 
 impl Call {

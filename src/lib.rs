@@ -7,6 +7,7 @@
 //! names of [`identity`] and [`names`], and [`sink`] writes the lines. What is
 //! lost on the way is kept in the books of [`status`].
 
+pub mod canary;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -15,6 +16,7 @@ pub mod emit;
 pub mod event;
 pub mod identity;
 pub mod join;
+pub mod metrics;
 pub mod names;
 pub mod order;
 pub mod pretty;
@@ -22,6 +24,7 @@ pub mod record;
 pub mod run;
 pub mod schema;
 pub mod select;
+pub mod service;
 pub mod sink;
 pub mod status;
 pub mod text;
@@ -63,7 +66,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         None => {
             let users = Users::system();
             let config = Config::new(&cli.trace, &users)?;
-            run::trace(config, users)
+            run::trace(cli.trace, config, users)
         }
     }
 }
@@ -72,6 +75,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     if error.is::<config::Invalid>() {
         ExitCode::from(2)
+    } else if error.is::<run::SinkLost>() {
+        ExitCode::from(3)
     } else {
         ExitCode::FAILURE
     }

@@ -74,7 +74,7 @@ impl Pretty {
             line.state,
             line.events,
             line.lost
-        );
+        ) + &(line.reason).map_or_else(String::new, |why| format!(" ({})", shown(why)));
         self.paint(out, DIM, &text)?;
         writeln!(out)
     }

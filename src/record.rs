@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 pub use self::{
     info::Info,
     party::{Limits, Party, Reached, Relation, Sender, Target},
-    status::{Lost, Status},
+    status::{Gauges, Lost, Status},
 };
 use crate::{
     clock::{Clock, Timestamp},

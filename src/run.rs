@@ -1,34 +1,33 @@
 //! The loop: poll -> drain -> order -> emit -> write; and how it ends.
 
+mod reload;
+mod wake;
+
 use std::{
-    io::{self, Write},
-    os::unix::net::UnixStream,
+    fmt,
+    io::{self, IsTerminal, Write},
     process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::setpriority_process,
 };
-use signal_hook::{
-    consts::{SIGINT, SIGTERM, SIGXFSZ},
-    flag,
-    low_level::pipe,
-};
 
+use self::wake::Wake;
 use crate::{
+    canary::{self, Canary, Sight},
+    cli::TraceArgs,
     clock::monotonic_ns,
     config::Config,
     emit::Emitter,
     identity::Users,
     join::Joiner,
+    metrics::{self, Metrics},
     order::{Orderer, SLACK_NS},
+    service::Service,
     sink::Sink,
     status::Reason,
     trace::{Counters, Storage, Tracer},
@@ -47,48 +46,37 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// Why tracing could not start, or could not go on.
-pub fn trace(config: Config, users: Users) -> Result<ExitCode> {
-    let wake = Wake::register()?;
+pub fn trace(args: TraceArgs, config: Config, users: Users) -> Result<ExitCode> {
+    // Who closes a terminal wants what runs in it to end.
+    let wake = Wake::register(args.config.is_none() && io::stdin().is_terminal())?;
     let sink = Sink::open(config.sink())?;
     let emitter = Emitter::new(sink, config.queue_bytes, &config, users);
 
     let mut storage = Storage::uninit();
     let mut tracer = Tracer::load(&mut storage, &config.trace)?;
+    if let Some(pid) = canary::own_pid() {
+        tracer.expect_canaries(pid);
+    }
     // No call is older than the line that says it has started.
     let start_ns = monotonic_ns();
     tracer.attach()?;
     // As auditd does: who floods must not keep the reader of the rings from
     // running. Where it is refused, losses are counted as ever.
     let _ = setpriority_process(None, NICE);
-    Run::new(tracer, emitter, &config, start_ns).run(&wake)
+    Run::new(tracer, emitter, args, config, start_ns).run(&wake)
 }
 
-/// Tells the loop of signals: a pipe ends its poll, a flag says why.
-struct Wake {
-    stop: Arc<AtomicBool>,
-    pipe: UnixStream,
-}
+/// The output is lost for good: it did not take the last lines.
+#[derive(Debug)]
+pub struct SinkLost(String);
 
-impl Wake {
-    fn register() -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (pipe, write) = UnixStream::pair().context("making the signal pipe")?;
-        for signal in [SIGINT, SIGTERM] {
-            // The second one does not wait for anything.
-            flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))
-                .and_then(|_| flag::register(signal, Arc::clone(&stop)))
-                .and_then(|_| pipe::register(signal, write.try_clone()?))
-                .with_context(|| format!("handling signal {signal}"))?;
-        }
-        // A file-size limit is an error of write(2), not a death.
-        flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).context("handling SIGXFSZ")?;
-        Ok(Self { stop, pipe })
-    }
-
-    fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+impl fmt::Display for SinkLost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
+
+impl std::error::Error for SinkLost {}
 
 /// Why a run ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,12 +87,16 @@ enum Stop {
     OutputGone,
 }
 
-struct Run<'obj, 'config> {
+struct Run<'obj> {
     tracer: Tracer<'obj>,
     joiner: Joiner,
     orderer: Orderer,
     emitter: Emitter,
-    config: &'config Config,
+    args: TraceArgs,
+    config: Config,
+    service: Service,
+    canary: Canary,
+    metrics: Option<Metrics>,
     malformed: u64,
     /// When the rings were last read, by the kernel's clock.
     mark_ns: u64,
@@ -114,32 +106,47 @@ struct Run<'obj, 'config> {
     losses_said: Option<Instant>,
 }
 
-impl<'obj, 'config> Run<'obj, 'config> {
-    fn new(tracer: Tracer<'obj>, emitter: Emitter, config: &'config Config, mark_ns: u64) -> Self {
+impl<'obj> Run<'obj> {
+    fn new(
+        tracer: Tracer<'obj>,
+        emitter: Emitter,
+        args: TraceArgs,
+        config: Config,
+        mark_ns: u64,
+    ) -> Self {
         let now = Instant::now();
         Self {
             tracer,
             joiner: Joiner::default(),
             orderer: Orderer::new(),
             emitter,
-            config,
+            args,
+            service: Service::from_env(),
+            canary: Canary::new(config.status_interval, now),
+            metrics: (config.metrics_file.as_deref())
+                .map(|path| Metrics::new(path, config.status_interval, now)),
             malformed: 0,
             mark_ns,
             deadline: config.duration.and_then(|time| now.checked_add(time)),
             next_status: config.status_interval.map(|time| now + time),
             next_upkeep: now + UPKEEP_INTERVAL,
             losses_said: None,
+            config,
         }
     }
 
     fn run(mut self, wake: &Wake) -> Result<ExitCode> {
-        self.emitter.status("started", self.mark_ns)?;
+        self.emitter.status("started", None, self.mark_ns)?;
+        self.service.ready();
         let stop = loop {
             if self.emitter.pump().is_err() {
                 break Stop::OutputGone;
             }
             if self.is_over(wake) {
                 break Stop::Asked;
+            }
+            if wake.take_reload() {
+                self.reload()?;
             }
             if self.wait(wake)? {
                 break Stop::OutputGone;
@@ -181,7 +188,7 @@ impl<'obj, 'config> Run<'obj, 'config> {
             tv_sec: timeout.as_secs() as i64,
             tv_nsec: i64::from(timeout.subsec_nanos()),
         };
-        let mut fds = vec![PollFd::new(&wake.pipe, PollFlags::IN)];
+        let mut fds = vec![PollFd::new(wake, PollFlags::IN)];
         if let Some(rings) = self.tracer.fd() {
             fds.push(PollFd::from_borrowed_fd(rings, PollFlags::IN));
         }
@@ -222,6 +229,9 @@ impl<'obj, 'config> Run<'obj, 'config> {
             }
         }
         let gaps = batch.streams.gaps();
+        let canaries = batch.canaries;
+        self.emitter.canaries += canaries;
+        self.emitter.ring_bytes_max = batch.streams.fullest();
         // After the rings: what is missing in them is counted by now.
         let counters = self.tracer.counters();
         self.enter_losses(counters, gaps, before_ns);
@@ -240,8 +250,13 @@ impl<'obj, 'config> Run<'obj, 'config> {
         }
         if self.next_status.is_some_and(|time| time <= now) {
             self.next_status = self.config.status_interval.map(|time| now + time);
-            self.emitter.status("running", horizon_ns)?;
+            let state = match self.canary.sight() {
+                Sight::Seeing => "running",
+                Sight::Blind => "blind",
+            };
+            self.emitter.status(state, None, horizon_ns)?;
         }
+        self.tell(canaries, horizon_ns, now)?;
         self.emitter.registry.tend(now);
         if self.next_upkeep <= now {
             self.next_upkeep = now + UPKEEP_INTERVAL;
@@ -257,6 +272,43 @@ impl<'obj, 'config> Run<'obj, 'config> {
             }
         }
         Ok(())
+    }
+
+    /// Tells those who watch of this turn.
+    fn tell(&mut self, canaries: u64, now_ns: u64, now: Instant) -> Result<()> {
+        match self.canary.tend(canaries, now) {
+            Some(Sight::Blind) => {
+                let why = "sigtrail's own calls do not come through the kernel any more";
+                self.emitter.status("blind", Some(why), now_ns)?;
+            }
+            Some(Sight::Seeing) => self.emitter.status("running", None, now_ns)?,
+            None => {}
+        }
+        let blind = self.canary.sight() == Sight::Blind;
+        // Who restarts what hangs restarts what sees nothing, too.
+        if !blind {
+            self.service.alive(now);
+        }
+        let (events, lost) = (self.emitter.events(), self.emitter.losses.total());
+        self.service
+            .say(now, || format!("{events} signals, {lost} lost"));
+        if self
+            .metrics
+            .as_ref()
+            .is_some_and(|metrics| metrics.due(now))
+        {
+            self.write_metrics(now);
+        }
+        Ok(())
+    }
+
+    fn write_metrics(&mut self, now: Instant) {
+        if let Some(metrics) = &mut self.metrics {
+            let blind = self.canary.sight() == Sight::Blind;
+            let (events, gauges) = (self.emitter.events(), self.emitter.gauges());
+            let text = metrics::text(events, &self.emitter.losses, &gauges, blind);
+            metrics.write(&text, now);
+        }
     }
 
     fn release(&mut self, horizon_ns: u64) -> Result<()> {
@@ -290,6 +342,7 @@ impl<'obj, 'config> Run<'obj, 'config> {
     }
 
     fn end(mut self, stop: Stop) -> Result<ExitCode> {
+        self.service.stopping();
         self.tracer.detach();
         if stop == Stop::OutputGone {
             return Ok(ExitCode::SUCCESS);
@@ -305,14 +358,17 @@ impl<'obj, 'config> Run<'obj, 'config> {
         self.make_room(deadline);
         let now_ns = monotonic_ns();
         self.emitter.say_losses(now_ns)?;
-        self.emitter.status("stopped", now_ns)?;
+        self.emitter.status("stopped", None, now_ns)?;
+        self.write_metrics(Instant::now());
         let closed = self.emitter.close(deadline);
         if closed.unwritten_lines > 0 && closed.gone.is_none() {
-            bail!(
+            let why = closed.stats.last_error.as_deref();
+            let lost = SinkLost(format!(
                 "{} lines could not be written: {}",
                 closed.unwritten_lines,
-                (closed.stats.last_error.as_deref()).unwrap_or("the output takes none")
-            );
+                why.unwrap_or("the output takes none")
+            ));
+            return Err(lost.into());
         }
         Ok(ExitCode::SUCCESS)
     }

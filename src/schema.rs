@@ -288,7 +288,7 @@ mod tests {
             samples::{call, process},
         },
         identity::{Names, Users},
-        record::{Head, Limits, Sides, Told},
+        record::{Gauges, Head, Limits, Sides, Told},
         status::{Reason, Unsaid},
     };
 
@@ -437,20 +437,30 @@ mod tests {
             };
             lines.check(&Lost::new(head, unsaid, head.timestamp));
         }
-        for state in ["started", "running", "stopped"] {
-            for reasons in [&[][..], &Reason::ALL] {
+        let full = Gauges {
+            sink_errors: [("ENOSPC".to_owned(), 1)].into(),
+            ..Gauges::default()
+        };
+        for state in Status::STATES {
+            for (reasons, gauges, reason, filters) in [
+                (&[][..], &Gauges::default(), None, ""),
+                (&Reason::ALL, &full, Some("because"), "sender_pid=1"),
+            ] {
                 lines.check(&Status {
                     timestamp: head.timestamp,
                     r#type: "status",
                     seq: 1,
                     hostname: HOSTNAME,
                     state,
+                    reason,
                     version: "1",
                     kernel: "6.1",
                     events: 0,
                     lost: 0,
                     lost_by_reason: reasons.iter().map(|reason| (reason.name(), 1)).collect(),
                     late: 0,
+                    gauges,
+                    filters,
                 });
             }
         }

@@ -347,6 +347,7 @@ from_file! {
     poll_interval: Option<Duration> = "a time such as \"50ms\"", some(super::poll_interval);
     status_interval: Option<Duration> = "a time such as \"1m\"", some(super::status_interval);
     args: Option<Args> = "\"full\", \"first\" or \"none\"", some(super::args);
+    metrics_file: Option<PathBuf> = "a path", some(PathBuf::from_str);
     flag: bool = "true or false", yes;
     signal: Option<SignalSet> = "a comma list of signals", |text: &str| match text {
         "" => Ok(None),

@@ -101,7 +101,7 @@ fn stuck(name: &str) -> Sigtrail {
 fn a_reader_that_has_stopped_does_not_hold_up_the_end() {
     let _actor = flooder("st-end-stuck");
     let ended = stuck("st-end-stuck").stop();
-    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(ended.status.code(), Some(3));
     assert!(ended.took < AT_ONCE, "{:?}", ended.took);
     let said = ended.stderr;
     assert!(said.starts_with("sigtrail: "), "{said}");
@@ -287,7 +287,7 @@ fn a_full_device_is_an_error_and_not_a_success() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let args = [&QUIET[..], &["--duration", "100ms"]].concat();
     let output = command(&args).stdout(full).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(3));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("2 lines could not be written"), "{said}");
     assert!(said.contains("No space left on device"), "{said}");

@@ -3,21 +3,27 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
+mod daemon;
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt, chown},
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        net::UnixDatagram,
+    },
     path::{Path, PathBuf},
     process::Output,
+    time::{Duration, Instant},
 };
 
-use common::{command, timed};
-use rustix::fs::{CWD, FileType, Mode, mknodat};
+use common::{Actor, command, timed, wait_until};
+use daemon::{Daemon, assert_law, configure, directory, last_of, lines};
+use libbpf_rs::{MapCore, MapHandle};
+use rustix::{
+    fs::{CWD, FileType, Mode, mknodat},
+    process::Signal,
+};
 use tempfile::TempDir;
-
-fn directory() -> TempDir {
-    tempfile::tempdir().unwrap()
-}
 
 /// A file that the configuration accepts from its owner.
 fn file(directory: &TempDir, bytes: impl AsRef<[u8]>) -> PathBuf {
@@ -171,4 +177,262 @@ fn options_override_the_file() {
     let output = run(&[]);
     assert_eq!((output.status.code(), output.stdout), (Some(0), Vec::new()));
     assert!(fs::read(&lines).unwrap().ends_with(b"\n"));
+}
+
+/// An actor whose name is nobody else's.
+fn actor(name: &str) -> Actor {
+    let mut actor = Actor::start();
+    actor.set_comm(name.as_bytes());
+    actor
+}
+
+#[test]
+fn a_hundred_reloads_under_load_lose_nothing() {
+    let directory = directory();
+    let path = directory.path().join("lines");
+    // Each lets the same calls through, by other sets.
+    let filters = [
+        "sender_comm = [\"st-reload\"]",
+        "sender_comm = [\"st-reload\", \"other\"]\nsender_uid = [0]",
+        "sender_comm = [\"st-reload\"]\nsyscall = [\"kill\", \"tkill\", \"tgkill\"]",
+    ];
+    let config = configure(directory.path(), filters[0]);
+    let mut run = command(&["--config"]);
+    let daemon = Daemon::run(&path, run.arg(config).arg("-o").arg(&path));
+    let mut actor = actor("st-reload");
+    actor.start_flood(2, 1, 300_000);
+    for (number, filters) in (0..100).zip(filters.iter().cycle()) {
+        configure(directory.path(), filters);
+        // As logrotate does.
+        fs::rename(&path, directory.path().join(format!("lines.{number:03}"))).unwrap();
+        daemon.signal(Signal::HUP);
+        daemon.wait_for("reloaded", 1);
+    }
+    let calls = actor.end_flood();
+    daemon.stop();
+    let old = (0..100).map(|number| directory.path().join(format!("lines.{number:03}")));
+    let all: Vec<_> = old.chain([path]).flat_map(|path| lines(&path)).collect();
+    assert_law(&all, calls);
+    assert_eq!(
+        all.iter()
+            .filter(|line| line["state"] == "reload_failed")
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn a_reload_changes_the_filters_and_says_what_it_cannot_change() {
+    let directory = directory();
+    let path = directory.path().join("lines");
+    let config = configure(directory.path(), "sender_comm = [\"st-nobody\"]");
+    let mut run = command(&["--config"]);
+    let daemon = Daemon::run(&path, run.arg(config).arg("-o").arg(&path));
+    let mut actor = actor("st-change");
+    actor.flood(1, 1, 10);
+
+    let text = "sender_comm = [\"st-change\"]\nring_size = \"64K\"\noutput = \"/nowhere/x\"";
+    configure(directory.path(), text);
+    daemon.signal(Signal::HUP);
+    daemon.wait_for("reloaded", 1);
+    let line = last_of(&path, "reloaded");
+    // The path came from the command line, which overrides the file.
+    assert_eq!(line["reason"], "until a restart these stay: ring_size");
+    assert_eq!(line["filters"], "sender_comm=st-change");
+    assert_eq!(line["ring_bytes"], 4 << 20);
+    actor.flood(1, 1, 20);
+
+    configure(
+        directory.path(),
+        "sender_comm = [\"st-nobody\"]\nkeep = \"x\"",
+    );
+    daemon.signal(Signal::HUP);
+    daemon.wait_for("reload_failed", 1);
+    let line = last_of(&path, "reload_failed");
+    let reason = line["reason"].as_str().unwrap();
+    assert!(
+        reason.ends_with("sigtrail.toml:2: keep: give a number of files from 0 to 100000"),
+        "{reason}"
+    );
+    assert_eq!(line["filters"], "sender_comm=st-change");
+    actor.flood(1, 1, 30);
+    daemon.stop();
+    assert_law(&lines(&path), 50);
+}
+
+#[test]
+fn a_status_says_what_the_run_takes_in_one_line_of_bounded_length() {
+    let directory = directory();
+    let path = directory.path().join("lines");
+    let comms = vec!["'\\\"\\\"\\\"\\\"\\\"\\\"\\\"'"; 300];
+    let text = format!("status_interval = \"1s\"\nunit = [{}]", comms.join(","));
+    let config = configure(directory.path(), text);
+    let metrics = directory.path().join("sigtrail.prom");
+    let mut run = command(&["--config"]);
+    run.arg(config)
+        .arg("-o")
+        .arg(&path)
+        .arg("--metrics-file")
+        .arg(&metrics);
+    let daemon = Daemon::run(&path, &mut run);
+    daemon.wait_for("running", 1);
+    wait_until("a canary in the metrics", || {
+        fs::read_to_string(&metrics).is_ok_and(|text| !text.contains("canaries_total 0\n"))
+    });
+    daemon.stop();
+    for line in lines(&path) {
+        for key in ["rss_kib", "ring_bytes"] {
+            assert!(line[key].as_u64().unwrap() > 0, "{key} of {line}");
+        }
+        assert!(line["filters"].as_str().unwrap().len() < 700);
+    }
+    let last = last_of(&path, "stopped");
+    assert!(last["lines_written"].as_u64().unwrap() >= 2, "{last}");
+    assert!(last["bytes_written"].as_u64().unwrap() > 1000, "{last}");
+    // Its own calls are no lines.
+    assert!(last["canaries"].as_u64().unwrap() >= 1, "{last}");
+    assert_eq!(last["events"], 0);
+    let text = fs::read_to_string(&metrics).unwrap();
+    assert!(
+        text.contains("\nsigtrail_lost_total{reason=\"ring_full\"} 0\n"),
+        "{text}"
+    );
+    assert!(text.contains("\nsigtrail_blind 0\n"), "{text}");
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (name, value) = line.rsplit_once(' ').unwrap();
+        assert!(
+            name.starts_with("sigtrail_") && value.parse::<u64>().is_ok(),
+            "{line}"
+        );
+    }
+    assert!(!directory.path().join(".sigtrail.prom.new").exists());
+}
+
+/// What a service manager hears.
+struct Manager {
+    socket: UnixDatagram,
+}
+
+impl Manager {
+    fn next(&self, within: Duration) -> Option<String> {
+        self.socket.set_read_timeout(Some(within)).unwrap();
+        let mut bytes = [0; 4096];
+        let len = self.socket.recv(&mut bytes).ok()?;
+        Some(
+            String::from_utf8(bytes[..len].to_vec())
+                .unwrap()
+                .trim_end()
+                .to_owned(),
+        )
+    }
+
+    /// The next that is neither the dog's food nor a text.
+    fn hear(&self) -> String {
+        loop {
+            let said = self.next(common::DEADLINE).expect("silence");
+            if !said.starts_with("STATUS=") && said != "WATCHDOG=1" {
+                return said;
+            }
+        }
+    }
+
+    fn is_fed(&self, within: Duration) -> bool {
+        let end = Instant::now() + within;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            match self.next(left) {
+                Some(said) if said == "WATCHDOG=1" => return true,
+                Some(_) => {}
+                None => return false,
+            }
+        }
+    }
+
+    fn forget(&self) {
+        while self.next(Duration::from_millis(1)).is_some() {}
+    }
+}
+
+fn managed(directory: &TempDir, more: &[&str]) -> (Manager, Daemon) {
+    let socket = directory.path().join("notify");
+    let manager = Manager {
+        socket: UnixDatagram::bind(&socket).unwrap(),
+    };
+    let path = directory.path().join("lines");
+    let mut run = command(&["--sender-comm", "st-nobody", "-o"]);
+    run.arg(&path)
+        .args(more)
+        .env("NOTIFY_SOCKET", &socket)
+        .env("WATCHDOG_USEC", "400000");
+    let daemon = Daemon::run(&path, &mut run);
+    (manager, daemon)
+}
+
+#[test]
+fn the_service_manager_hears_of_start_reload_and_end() {
+    let directory = directory();
+    let (manager, daemon) = managed(&directory, &[]);
+    assert_eq!(manager.hear(), "READY=1");
+    for _ in 0..3 {
+        assert!(manager.is_fed(Duration::from_secs(2)));
+    }
+    daemon.signal(Signal::HUP);
+    let said = manager.hear();
+    let usec = said.strip_prefix("RELOADING=1\nMONOTONIC_USEC=");
+    assert!(
+        usec.is_some_and(|usec| usec.parse::<u64>().is_ok()),
+        "{said}"
+    );
+    assert_eq!(manager.hear(), "READY=1");
+    // Who does not poll does not feed.
+    daemon.signal(Signal::STOP);
+    manager.forget();
+    assert!(!manager.is_fed(Duration::from_millis(600)));
+    daemon.signal(Signal::CONT);
+    assert!(manager.is_fed(Duration::from_secs(2)));
+    daemon.signal(Signal::TERM);
+    assert_eq!(manager.hear(), "STOPPING=1");
+}
+
+/// Takes the rings out of the map that the probes write to.
+fn blind(daemon: &Daemon) {
+    let pid = daemon.pid().as_raw_nonzero();
+    let mut blinded = 0;
+    for file in fs::read_dir(format!("/proc/{pid}/fdinfo")).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap_or_default();
+        let field = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|value| value.trim().parse::<u32>().ok())
+        };
+        // BPF_MAP_TYPE_PERF_EVENT_ARRAY
+        if field("map_type:") != Some(4) {
+            continue;
+        }
+        let map = MapHandle::from_map_id(field("map_id:").unwrap()).unwrap();
+        for cpu in 0..map.max_entries() {
+            blinded += usize::from(map.delete(&cpu.to_ne_bytes()).is_ok());
+        }
+    }
+    assert!(blinded > 0);
+}
+
+#[test]
+fn a_blinded_run_says_so_and_starves_the_watchdog() {
+    let directory = directory();
+    let (manager, daemon) = managed(&directory, &["--status-interval", "1s"]);
+    daemon.wait_for("running", 1);
+    assert!(manager.is_fed(Duration::from_secs(2)));
+    blind(&daemon);
+    daemon.wait_for("blind", 1);
+    manager.forget();
+    assert!(!manager.is_fed(Duration::from_secs(1)));
+    let line = last_of(&daemon.path, "blind");
+    assert_eq!(
+        (&line["events"], &line["lost"]),
+        (&0.into(), &0.into()),
+        "{line}"
+    );
 }

@@ -25,6 +25,57 @@ pub fn table(config: &Config) -> Table {
         .collect()
 }
 
+/// The filters in force, in few words.
+pub fn filters_shown(config: &Config) -> String {
+    let shown = keys(config).into_iter().filter(|(key, value)| {
+        FILTERS.contains(key)
+            && match value {
+                Value::Boolean(on) => *on,
+                Value::Array(items) => !items.is_empty(),
+                Value::String(text) => !text.is_empty(),
+                _ => true,
+            }
+    });
+    let shown = shown.map(|(key, value)| match value {
+        Value::String(text) => format!("{key}={text}"),
+        Value::Boolean(_) => key.to_owned(),
+        Value::Array(items) => {
+            let items = items.iter().map(|item| match item {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            });
+            format!("{key}={}", items.collect::<Vec<_>>().join(","))
+        }
+        other => format!("{key}={other}"),
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+/// The keys in which two configurations differ.
+pub fn differences(one: &Config, other: &Config) -> Vec<&'static str> {
+    (keys(one).into_iter().zip(keys(other)))
+        .filter(|(one, other)| one != other)
+        .map(|((key, _), _)| key)
+        .collect()
+}
+
+const FILTERS: [&str; 14] = [
+    "sender_pid",
+    "target_pid",
+    "signal",
+    "failed",
+    "fatal",
+    "syscall",
+    "sender_comm",
+    "target_comm",
+    "sender_uid",
+    "target_uid",
+    "unit",
+    "container",
+    "target_unit",
+    "target_container",
+];
+
 fn keys(config: &Config) -> Vec<(&'static str, Value)> {
     let text = |text: String| Value::String(text);
     let size = |bytes: Option<u64>| text(show_size(bytes.unwrap_or(0)));
@@ -45,6 +96,7 @@ fn keys(config: &Config) -> Vec<(&'static str, Value)> {
         Destination::Stdout => "stdout".to_owned(),
         Destination::File(path) => path.to_string_lossy().into_owned(),
     };
+    let metrics = config.metrics_file.as_deref().unwrap_or("".as_ref());
     vec![
         ("output", text(output)),
         ("rotate_size", size(config.rotation.max_size)),
@@ -56,6 +108,7 @@ fn keys(config: &Config) -> Vec<(&'static str, Value)> {
         ("max_total", size(config.rotation.max_total)),
         ("compress", Value::Boolean(config.rotation.compress)),
         ("fsync", text(show_fsync(config.fsync))),
+        ("metrics_file", text(metrics.to_string_lossy().into_owned())),
         ("sender_pid", numbers(&filters.sender_pids)),
         ("target_pid", numbers(&filters.target_pids)),
         ("signal", text(show_signals(&filters.signals))),

@@ -125,6 +125,11 @@ impl Cgroups {
         self.root.as_deref()
     }
 
+    /// How many are held.
+    pub fn held(&self) -> usize {
+        self.known.len()
+    }
+
     /// Takes what the kernel said of a cgroup. Free of cost for one that is known.
     pub fn learn(&mut self, id: u64, path: &[u8]) {
         if self.known.get(id).is_none() {

@@ -69,6 +69,11 @@ impl Images {
         }
     }
 
+    /// How many are held.
+    pub fn held(&self) -> usize {
+        self.known.len()
+    }
+
     /// Takes what the kernel said.
     pub fn learn(&mut self, image: &Image) {
         let mut new = ImageText::new(image, Source::Kernel);

@@ -47,6 +47,16 @@ impl Registry {
         }
     }
 
+    /// Images held.
+    pub fn images_cached(&self) -> usize {
+        self.images.held()
+    }
+
+    /// Cgroups held.
+    pub fn cgroups_cached(&self) -> usize {
+        self.cgroups.held()
+    }
+
     /// Takes what the kernel said of a process.
     pub fn learn_image(&mut self, image: &Image) {
         self.images.learn(image);

@@ -51,9 +51,13 @@ pub struct Status<'a> {
     /// The machine's node name, as `uname -n` gives it.
     pub hostname: &'a str,
     /// `started` once all probes are attached, `running` from time to time,
-    /// `stopped` at the end.
-    #[schemars(extend("enum" = ["started", "running", "stopped"]))]
+    /// `reloaded` or `reload_failed` after SIGHUP, `blind` while sigtrail's own
+    /// calls do not come through, `stopped` at the end.
+    #[schemars(extend("enum" = Self::STATES))]
     pub state: &'static str,
+    /// Why it is so, or what could not be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'a str>,
     /// sigtrail's version.
     pub version: &'static str,
     /// The kernel's release, as `uname -r` gives it.
@@ -68,6 +72,58 @@ pub struct Status<'a> {
     pub lost_by_reason: BTreeMap<&'static str, u64>,
     /// Lines with `late` since the start.
     pub late: u64,
+    /// What the run takes and what it wrote.
+    #[serde(flatten)]
+    pub gauges: &'a Gauges,
+    /// The filters in force, as `key=value`, if there are any.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub filters: &'a str,
+}
+
+/// What the run takes and what it wrote, since the start where it is a count.
+#[derive(Debug, Default, Clone, Serialize, JsonSchema)]
+pub struct Gauges {
+    /// Lines that the output took, of all types.
+    pub lines_written: u64,
+    /// Their bytes.
+    pub bytes_written: u64,
+    /// Bytes of lines that wait for the output.
+    pub queue_bytes: u64,
+    /// The most that ever waited.
+    pub queue_bytes_max: u64,
+    /// Bytes of each CPU's ring.
+    pub ring_bytes: u64,
+    /// The most that a reading ever found in one of them.
+    pub ring_bytes_max: u64,
+    /// Failures of the output, by errno.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sink_errors: BTreeMap<String, u64>,
+    /// Files finished and replaced.
+    pub rotations: u64,
+    /// Torn lines that were ended or cut off.
+    pub torn_tails_repaired: u64,
+    /// Calls of sigtrail to itself that came back through the kernel.
+    pub canaries: u64,
+    /// Executables with their arguments that are kept in memory.
+    pub images_cached: u64,
+    /// Control groups that are kept in memory.
+    pub cgroups_cached: u64,
+    /// Processor time, in milliseconds.
+    pub cpu_ms: u64,
+    /// Resident memory, in KiB.
+    pub rss_kib: u64,
+}
+
+impl Status<'_> {
+    /// What `state` may be.
+    pub const STATES: [&'static str; 6] = [
+        "started",
+        "running",
+        "reloaded",
+        "reload_failed",
+        "blind",
+        "stopped",
+    ];
 }
 
 impl<'a> Lost<'a> {

@@ -281,10 +281,23 @@ impl<'obj> Tracer<'obj> {
         let bank = (read_shared(&bss.filter_bank) + 1) & 1;
         filters::replace_sets(&self.skel.maps.filter_sets, bank, filters)?;
         if let Some(place) = bss.filters.get_mut(bank as usize) {
-            write_shared(place, filters.to_wire());
+            let wire = types::filters {
+                bank: u8::from(bank == 1),
+                ..filters.to_wire()
+            };
+            write_shared(place, wire);
         }
         write_shared(&mut bss.filter_bank, bank);
         Ok(())
+    }
+
+    /// Lets this process's signals 0 to itself through, whatever the filters
+    /// say: as [`Batch::canaries`]. `pid` is its number in the initial pid
+    /// namespace.
+    pub fn expect_canaries(&mut self, pid: u32) {
+        if let Some(bss) = self.skel.maps.bss_data.as_mut() {
+            write_shared(&mut bss.own_pid, pid);
+        }
     }
 
     /// Becomes readable when a ring is a quarter full.

@@ -32,6 +32,8 @@ pub struct Batch {
     pub images: Vec<Image>,
     /// Paths of cgroups that were met for the first time.
     pub cgroups: Vec<CgroupPath>,
+    /// The poller's own calls.
+    pub canaries: u64,
     /// Samples that are not ours. Zero unless something is badly wrong.
     pub malformed: u64,
     /// Why the last of them was refused.
@@ -41,7 +43,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    fn take(&mut self, sample: &[u8]) {
+    /// Takes a sample, which fills so many bytes of its ring.
+    fn take(&mut self, sample: &[u8], size: usize) {
         let (origin, event) = match wire::decode(sample) {
             Ok(decoded) => decoded,
             Err(why) => {
@@ -50,12 +53,13 @@ impl Batch {
                 return;
             }
         };
-        self.streams.note(origin);
+        self.streams.note(origin, size);
         match event {
             Event::Call(call) => self.calls.push(call),
             Event::Recipient(recipient) => self.recipients.push(recipient),
             Event::Image(image) => self.images.push(image),
             Event::Cgroup(cgroup) => self.cgroups.push(cgroup),
+            Event::Canary => self.canaries += 1,
         }
     }
 
@@ -64,7 +68,9 @@ impl Batch {
         self.recipients.clear();
         self.images.clear();
         self.cgroups.clear();
+        self.canaries = 0;
         self.malformed = 0;
+        self.streams.start_drain();
     }
 }
 
@@ -72,16 +78,19 @@ impl Batch {
 #[derive(Debug, Default)]
 pub struct Streams {
     cpus: Vec<Stream>,
+    fullest: u64,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Stream {
     last: u64,
     received: u64,
+    /// Bytes that this drain found in its ring.
+    bytes: u64,
 }
 
 impl Streams {
-    fn note(&mut self, origin: Origin) {
+    fn note(&mut self, origin: Origin, bytes: usize) {
         let cpu = origin.cpu as usize;
         if cpu >= self.cpus.len() && cpu < MAX_CPUS {
             self.cpus.resize(cpu + 1, Stream::default());
@@ -89,7 +98,18 @@ impl Streams {
         if let Some(stream) = self.cpus.get_mut(cpu) {
             stream.last = stream.last.max(origin.seq);
             stream.received += 1;
+            stream.bytes += bytes as u64;
+            self.fullest = self.fullest.max(stream.bytes);
         }
+    }
+
+    fn start_drain(&mut self) {
+        self.cpus.iter_mut().for_each(|cpu| cpu.bytes = 0);
+    }
+
+    /// The most bytes that a drain ever found in one ring.
+    pub const fn fullest(&self) -> u64 {
+        self.fullest
     }
 
     /// Records that a CPU tried to send and that did not come, up to the last
@@ -224,7 +244,7 @@ unsafe extern "C" fn sample(
             let len = ptr::read_unaligned(data.cast::<u32>()) as usize;
             let len = len.min(size - start - size_of::<u32>());
             let bytes = slice::from_raw_parts(data.add(size_of::<u32>()), len);
-            (*batch.cast::<Batch>()).take(bytes);
+            (*batch.cast::<Batch>()).take(bytes, size);
         }
     }
     sys::LIBBPF_PERF_EVENT_CONT
@@ -238,9 +258,20 @@ mod tests {
     fn a_gap_in_a_sequence_is_a_loss() {
         let mut streams = Streams::default();
         for (cpu, seq) in [(0, 1), (0, 5), (2, 3), (u32::MAX, 9)] {
-            streams.note(Origin { cpu, seq });
+            streams.note(Origin { cpu, seq }, 8);
         }
         assert_eq!(streams.gaps(), 3 + 2);
         assert_eq!(streams.received(), 3);
+    }
+
+    #[test]
+    fn the_fullest_ring_is_that_of_one_drain() {
+        let mut streams = Streams::default();
+        for (cpu, seq) in [(0, 1), (1, 1), (1, 2)] {
+            streams.note(Origin { cpu, seq }, 100);
+        }
+        streams.start_drain();
+        streams.note(Origin { cpu: 1, seq: 3 }, 100);
+        assert_eq!(streams.fullest(), 200);
     }
 }

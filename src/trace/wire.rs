@@ -70,6 +70,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Origin, Event), Malformed> {
         types::record_kind::RECORD_CALL => Event::Call(call(bytes)?),
         types::record_kind::RECORD_RECIPIENT => Event::Recipient(group_recipient(bytes)?),
         types::record_kind::RECORD_IMAGE => Event::Image(image(bytes)?),
+        types::record_kind::RECORD_CANARY => Event::Canary,
         types::record_kind::RECORD_CGROUP => Event::Cgroup(cgroup(bytes)?),
         types::record_kind(unknown) => return Err(Malformed::Kind(unknown)),
     };

@@ -253,12 +253,28 @@ pub fn user_name(uid: u32) -> Option<String> {
     Some(entry[0].to_owned())
 }
 
+/// What a status says of time and memory.
+const GAUGES: [&str; 9] = [
+    "lines_written",
+    "bytes_written",
+    "queue_bytes",
+    "queue_bytes_max",
+    "ring_bytes_max",
+    "images_cached",
+    "cgroups_cached",
+    "cpu_ms",
+    "rss_kib",
+];
+
 /// A line without what differs from run to run.
 pub fn constant_part(line: &Value) -> Value {
     let mut line = line.clone();
     let keys = line.as_object_mut().unwrap();
     keys.remove("timestamp").unwrap();
     keys.remove("seq").unwrap();
+    for gauge in GAUGES {
+        keys.remove(gauge);
+    }
     line
 }
 

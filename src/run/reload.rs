@@ -1,0 +1,82 @@
+//! SIGHUP: the output is opened again, the configuration read again.
+
+use anyhow::Result;
+
+use super::Run;
+use crate::{
+    clock::monotonic_ns,
+    config::{Config, differences},
+    identity::Users,
+};
+
+/// What a reload puts in force; all else waits for a restart.
+const APPLIED: [&str; 16] = [
+    "sender_pid",
+    "target_pid",
+    "signal",
+    "failed",
+    "fatal",
+    "syscall",
+    "sender_comm",
+    "target_comm",
+    "sender_uid",
+    "target_uid",
+    "unit",
+    "container",
+    "target_unit",
+    "target_container",
+    "poll_interval",
+    "status_interval",
+];
+
+impl Run<'_> {
+    /// Does both, as far as it goes, and says so in the stream.
+    pub(super) fn reload(&mut self) -> Result<()> {
+        self.service.reloading();
+        let read = self.read_again();
+        let reopened = self.emitter.sink().reopen();
+        let (state, reason) = match (read, reopened) {
+            (Ok(kept), Ok(())) => ("reloaded", kept),
+            (Err(why), Ok(())) => ("reload_failed", Some(why)),
+            (Ok(_), Err(why)) => {
+                let why = format!("the output stays as it was: {why:#}");
+                ("reload_failed", Some(why))
+            }
+            (Err(one), Err(other)) => ("reload_failed", Some(format!("{one}; {other:#}"))),
+        };
+        (self.emitter).status(state, reason.as_deref(), monotonic_ns())?;
+        self.service.ready();
+        Ok(())
+    }
+
+    /// All of the file or nothing of it. Ok: what has to wait for a restart.
+    fn read_again(&mut self) -> Result<Option<String>, String> {
+        if self.args.config.is_none() {
+            return Ok(None);
+        }
+        let mut new =
+            Config::new(&self.args, &Users::system()).map_err(|invalid| invalid.to_string())?;
+        (self.tracer.set_filters(&new.trace.filters)).map_err(|error| format!("{error:#}"))?;
+        self.emitter.set_filters(&new);
+        let kept: Vec<_> = (differences(&self.config, &new).into_iter())
+            .filter(|key| !APPLIED.contains(key))
+            .collect();
+        if new.status_interval != self.config.status_interval {
+            self.next_status = new
+                .status_interval
+                .map(|time| std::time::Instant::now() + time);
+            self.canary.set_interval(new.status_interval);
+        }
+        std::mem::swap(&mut self.config, &mut new);
+        // What is in force, for the next comparison.
+        let old = new;
+        self.config.trace.ring_bytes = old.trace.ring_bytes;
+        self.config.trace.args = old.trace.args;
+        self.config.output = old.output;
+        self.config.rotation = old.rotation;
+        self.config.fsync = old.fsync;
+        self.config.queue_bytes = old.queue_bytes;
+        self.config.metrics_file = old.metrics_file;
+        Ok((!kept.is_empty()).then(|| format!("until a restart these stay: {}", kept.join(", "))))
+    }
+}
