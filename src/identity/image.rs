@@ -78,9 +78,7 @@ impl Images {
     pub fn learn(&mut self, image: &Image) {
         let mut new = ImageText::new(image, Source::Kernel);
         if image.args_unreadable && self.args {
-            new.args = self
-                .look_up(image.key)
-                .and_then(|known| known.args.clone());
+            new.args = self.look_up(image.key).and_then(|known| known.args.clone());
         }
         self.known.insert(image.key, Some(Rc::new(new)));
     }
