@@ -167,6 +167,8 @@ pub struct Tracer<'obj> {
     cpus: usize,
     ring_bytes: usize,
     online: String,
+    /// What had been refused for want of a ring when these were made.
+    absent_then: u64,
     probe_skipped: u64,
 }
 
@@ -199,6 +201,7 @@ impl<'obj> Tracer<'obj> {
             skel,
             ring_bytes: options.ring_bytes,
             online: String::new(),
+            absent_then: 0,
             probe_skipped: 0,
         };
         tracer.set_filters(&options.filters)?;
@@ -322,12 +325,14 @@ impl<'obj> Tracer<'obj> {
 
     /// Makes the rings again if the set of CPUs online has changed: a ring
     /// does not survive its CPU's going off line, and a CPU that comes on line
-    /// has none. To be called after a drain, now and then.
+    /// has none. One that was away for a moment only is told by what is refused
+    /// there since. To be called after a drain, now and then.
     ///
     /// # Errors
     /// When the new rings are refused; the next call tries again.
     pub fn follow_cpus(&mut self) -> Result<bool> {
-        if self.ring.is_some() && online_cpus()? == self.online {
+        let refused = self.counters().ring_absent != self.absent_then;
+        if self.ring.is_some() && !refused && online_cpus()? == self.online {
             return Ok(false);
         }
         self.make_ring()?;
@@ -345,6 +350,7 @@ impl<'obj> Tracer<'obj> {
         let mut ring = Ring::new(map, self.ring_bytes).map_err(explain_rings)?;
         ring.go_on_from(std::mem::take(&mut self.streams));
         self.ring = Some(ring);
+        self.absent_then = self.counters().ring_absent;
         Ok(())
     }
 
