@@ -45,17 +45,17 @@ pub(super) fn image(key: ImageKey, want_args: bool) -> Option<Image> {
     })
 }
 
-/// Who has a number in this process's own pid namespace, and its cgroup below
-/// `cgroup_root`. None if nobody has, or somebody only since after `before_ns`
-/// (`CLOCK_BOOTTIME`).
+/// Who has a number in this process's own pid namespace, be it meant as a
+/// thread or (`whole`) as a process, and its cgroup below `cgroup_root`. None
+/// if nobody has, or somebody only since after `before_ns` (`CLOCK_BOOTTIME`).
 pub(super) fn process(
     pid: u32,
+    whole: bool,
     before_ns: u64,
     cgroup_root: Option<&Path>,
 ) -> Option<(Process, Option<CgroupPath>)> {
     let stat = Stat::read(pid)?;
-    let start_ns = stat.start_ticks * TICK_NS;
-    if start_ns > before_ns {
+    if stat.start_ticks * TICK_NS > before_ns {
         return None;
     }
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -66,6 +66,8 @@ pub(super) fn process(
     let mut uids = field("Uid:")?;
     let mut gids = field("Gid:")?;
     let tgid = field("Tgid:")?.next()?;
+    // A process starts with its leader; a thread may be younger.
+    let leader = Stat::read(tgid)?;
     let ns_pids: Vec<u32> = field("NSpid:").map_or_else(Vec::new, Iterator::collect);
     let pid_ns = fs::metadata(format!("/proc/{pid}/ns/pid")).map_or(0, |ns| ns.ino() as u32);
     let cgroup = cgroup(pid, cgroup_root);
@@ -76,7 +78,7 @@ pub(super) fn process(
     let found = Process {
         pid: tgid,
         tid: pid,
-        start_ns,
+        start_ns: leader.start_ticks * TICK_NS,
         exec_id: 0,
         cgroup_key: cgroup.as_ref().map_or(0, |cgroup| cgroup.key),
         uid: uids.next()?,
@@ -92,7 +94,7 @@ pub(super) fn process(
         exiting: stat.flags & PF_EXITING != 0,
         zombie: stat.state == b'Z',
         kernel_thread: stat.flags & PF_KTHREAD != 0,
-        comm: stat.comm,
+        comm: if whole { leader.comm } else { stat.comm },
         parent_comm: Stat::read(stat.ppid).map_or_else(Comm::default, |parent| parent.comm),
     };
     (Stat::read(pid)?.start_ticks == stat.start_ticks).then_some((found, cgroup))
@@ -159,10 +161,10 @@ mod tests {
     #[test]
     fn a_process_is_found_with_its_image_unless_it_is_younger() {
         let own = std::process::id();
-        let (found, _) = process(own, u64::MAX, None).unwrap();
+        let (found, _) = process(own, true, u64::MAX, None).unwrap();
         assert_eq!(found.pid, own);
         assert_eq!(found.uid, rustix::process::getuid().as_raw());
-        assert!(process(own, found.start_ns - 1, None).is_none());
+        assert!(process(own, true, found.start_ns - 1, None).is_none());
 
         let image = image(found.image_key(), true).unwrap();
         let exe = std::env::current_exe().unwrap();

@@ -26,7 +26,7 @@ pub struct Registry {
     pub users: Users,
     images: Images,
     cgroups: Cgroups,
-    looked_up: Recent<u32, (u64, Option<Process>)>,
+    looked_up: Recent<(u32, bool), (u64, Option<Process>)>,
     /// A flood is by one process to one other.
     last_sender: Option<(ImageKey, u64, Names)>,
     last_target: Option<(ImageKey, u64, Names)>,
@@ -120,15 +120,16 @@ impl Registry {
         let fresh = |&(then_ns, found): &(u64, Option<Process>)| {
             (boottime_ns.saturating_sub(then_ns) < PROC_TTL_NS).then_some(found)
         };
-        let process = match self.looked_up.get(pid).and_then(fresh) {
+        let whole = call.syscall == Syscall::Kill;
+        let process = match self.looked_up.get((pid, whole)).and_then(fresh) {
             Some(known) => known,
             None => {
-                let found = proc::process(pid, boottime_ns, self.cgroups.root());
+                let found = proc::process(pid, whole, boottime_ns, self.cgroups.root());
                 let process = found.map(|(process, cgroup)| {
                     cgroup.iter().for_each(|cgroup| self.learn_cgroup(cgroup));
                     process
                 });
-                self.looked_up.insert(pid, (boottime_ns, process));
+                self.looked_up.insert((pid, whole), (boottime_ns, process));
                 process
             }
         }?;
