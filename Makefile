@@ -1,6 +1,6 @@
 # Each target has one line of help: `make help` shows them.
 .DEFAULT_GOAL := help
-.PHONY: run test check bench fmt clean help needs release
+.PHONY: run test test-kernels check bench fmt clean help needs release
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 
@@ -20,9 +20,12 @@ run: release ## build and trace: JSON lines on stdout (ARGS="--pretty" adds opti
 test: needs ## build and run all tests (as root, or through sudo)
 	@SUDO="$(SUDO)" tests/run $(ARGS)
 
+test-kernels: needs ## trace for real on other kernels, in virtual machines (ARGS="-k 6.1")
+	@tests/vm/run $(ARGS)
+
 check: needs ## formatting, lints and documentation, all without a warning
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --test kernels -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 
 bench: release ## what tracing costs, beside untraced, sigsnoop and bpftrace

@@ -249,12 +249,12 @@ static long gone_pid(void)
 	return pid;
 }
 
-static long deny(long number, long error)
+static long deny(long number, unsigned int action)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, action),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
@@ -486,7 +486,9 @@ static void obey(char **word)
 	} else if (!strcmp(command, "group")) {
 		group(value_of(word[1]));
 	} else if (!strcmp(command, "deny")) {
-		printf("%ld\n", deny(number_of(word[1]), value_of(word[2])));
+		printf("%ld\n", deny(number_of(word[1]), SECCOMP_RET_ERRNO | value_of(word[2])));
+	} else if (!strcmp(command, "forbid")) {
+		printf("%ld\n", deny(number_of(word[1]), SECCOMP_RET_KILL_PROCESS));
 	} else if (!strcmp(command, "flood")) {
 		flood(value_of(word[1]), value_of(word[2]), value_of(word[3]));
 	} else if (!strcmp(command, "make")) {

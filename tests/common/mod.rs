@@ -11,6 +11,8 @@ pub mod party;
 mod scene;
 
 use std::{
+    env,
+    ffi::OsString,
     fs,
     io::{BufRead, BufReader, Read},
     path::Path,
@@ -96,10 +98,12 @@ impl Sigtrail {
 
     /// Waits until so many bytes wait in the pipe that nobody reads.
     pub fn wait_for_bytes(&self, wanted: u64) {
-        let pipe = self.unread.as_ref().unwrap();
-        wait_until("lines in the pipe", || {
-            ioctl_fionread(pipe).is_ok_and(|bytes| bytes >= wanted)
-        });
+        wait_until("lines in the pipe", || self.bytes() >= wanted);
+    }
+
+    /// How many bytes wait in the pipe that nobody reads.
+    pub fn bytes(&self) -> u64 {
+        ioctl_fionread(self.unread.as_ref().unwrap()).unwrap()
     }
 
     /// Reads all that is left, and checks nothing: as fast as can be.
@@ -149,12 +153,37 @@ impl Sigtrail {
 
     /// The first line, from where the last wait ended, that is as wanted.
     pub fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + DEADLINE;
+        self.wait_for_within(DEADLINE, wanted)
+    }
+
+    pub fn wait_for_within(&mut self, time: Duration, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + time;
         loop {
             let line = self.next_line(deadline);
             if wanted(&line) {
                 return line;
             }
+        }
+    }
+
+    /// The next line, if it comes so soon.
+    pub fn try_next(&mut self, time: Duration) -> Option<Value> {
+        let line = self.lines.recv_timeout(time).ok()?;
+        let line = line.unwrap_or_else(|why| panic!("{why}"));
+        self.seen.push(line.clone());
+        Some(line.value)
+    }
+
+    /// The lines, from where the last wait ended, before one that is as wanted.
+    pub fn lines_until(&mut self, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let deadline = Instant::now() + DEADLINE;
+        let mut lines = Vec::new();
+        loop {
+            let line = self.next_line(deadline);
+            if wanted(&line) {
+                return lines;
+            }
+            lines.push(line);
         }
     }
 
@@ -237,9 +266,14 @@ pub fn lost(lines: &[Line]) -> u64 {
 }
 
 pub fn command<S: AsRef<str>>(args: &[S]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sigtrail"));
+    let mut command = Command::new(sigtrail());
     command.args(args.iter().map(AsRef::as_ref));
     command
+}
+
+/// The program under test; elsewhere than here where the tests are taken to.
+fn sigtrail() -> OsString {
+    env::var_os("SIGTRAIL_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_sigtrail").into())
 }
 
 /// Waits until the file has a line.
@@ -250,8 +284,12 @@ pub fn wait_for_file(path: &Path) {
 }
 
 /// Asks again and again; for what nobody can be told of.
-pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
+pub fn wait_until(what: &str, is_so: impl FnMut() -> bool) {
+    wait_until_within(DEADLINE, what, is_so);
+}
+
+pub fn wait_until_within(time: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + time;
     let pause = Timespec {
         tv_sec: 0,
         tv_nsec: 2_000_000,

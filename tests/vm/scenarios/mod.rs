@@ -1,0 +1,48 @@
+//! What is played on every kernel. A scenario is a function and a golden file
+//! of its name; `tests/vm/run -k 6.18 --bless` writes the latter.
+
+mod calls;
+mod clock;
+mod cpus;
+mod filters;
+mod identity;
+mod outcomes;
+mod seccomp;
+
+use crate::stage::Stage;
+
+/// A scenario's name and what it does.
+pub type Scenario = (&'static str, fn(&mut Stage));
+
+/// The end of the tracer that is shared, as if it were a scenario.
+pub const END: &str = "end_of_the_shared_tracer";
+
+/// In the order in which they are played.
+pub const ALL: &[Scenario] = &[
+    (
+        "calls_to_processes_and_threads",
+        calls::processes_and_threads,
+    ),
+    ("calls_to_groups", calls::groups),
+    ("calls_that_fail", calls::failures),
+    ("calls_that_end_the_caller", calls::last_words),
+    ("outcomes_of_signals", outcomes::signals),
+    ("outcomes_of_real_time_signals", outcomes::real_time),
+    (
+        "outcomes_for_the_dead_and_stopped",
+        outcomes::dead_and_stopped,
+    ),
+    ("outcomes_in_a_group", outcomes::group),
+    ("identity_of_another_user", identity::users),
+    ("identity_after_exec", identity::exec),
+    ("identity_in_a_pid_namespace", identity::pid_namespace),
+    ("identity_in_a_unit", identity::unit),
+];
+
+/// Those with tracers of their own, played when the shared one has ended.
+pub const ALONE: &[Scenario] = &[
+    ("seccomp", seccomp::refused),
+    ("filters", filters::all),
+    ("clock_that_is_set", clock::set),
+    ("cpus_that_come_and_go", cpus::come_and_go),
+];
