@@ -1,6 +1,6 @@
 # Each target has one line of help: `make help` shows them.
 .DEFAULT_GOAL := help
-.PHONY: run test test-kernels check bench fmt clean help needs release
+.PHONY: run test test-kernels check bench static fmt clean help needs release
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 
@@ -30,6 +30,10 @@ check: needs ## formatting, lints and documentation, all without a warning
 
 bench: release ## what tracing costs, beside untraced, sigsnoop and bpftrace
 	@SUDO="$(SUDO)" tests/bench/run $(ARGS)
+
+static: ## one static binary for every distribution, the same from the same source
+	@packaging/build-needs static >&2
+	@packaging/static-build
 
 fmt: ## format the sources
 	cargo fmt

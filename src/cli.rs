@@ -3,13 +3,14 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{
-    ArgAction, Parser, Subcommand,
+    ArgAction, Parser, Subcommand, ValueHint,
     builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser},
 };
 use serde::Deserialize;
 
 use crate::{
     event::Syscall,
+    manual::What,
     names::SignalSet,
     sink::Fsync,
     trace::Args,
@@ -69,6 +70,11 @@ pub enum Command {
         #[arg(long)]
         markdown: bool,
     },
+    /// Print a man page, or the completions of a shell
+    Generate {
+        /// What to print
+        what: What,
+    },
 }
 
 /// Options of a traced run: those of the command line, of which most can stand
@@ -84,7 +90,7 @@ pub struct TraceArgs {
     /// Append lines to this file instead of stdout
     #[arg(short, long, value_name = "PATH",
           value_parser = OsStringValueParser::new().try_map(Destination::named),
-          help_heading = "Output")]
+          value_hint = ValueHint::FilePath, help_heading = "Output")]
     #[serde(deserialize_with = "from_file::output")]
     pub output: Option<Destination>,
 

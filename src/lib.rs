@@ -16,6 +16,7 @@ pub mod emit;
 pub mod event;
 pub mod identity;
 pub mod join;
+pub mod manual;
 pub mod metrics;
 pub mod names;
 pub mod order;
@@ -63,6 +64,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Schema { markdown }) => schema::print(markdown),
+        Some(Command::Generate { what }) => manual::print(what),
         None => {
             let users = Users::system();
             let config = Config::new(&cli.trace, &users)?;
