@@ -66,6 +66,39 @@ static __always_inline int sender_of(__u32 nr, enum call_abi abi)
 	return NO_SENDER;
 }
 
+/* In whichever ABI. */
+static __always_inline int may_be_sender(__u32 nr)
+{
+	switch (nr & ~X32_SYSCALL_BIT) {
+	case 37:
+	case 62:
+	case 129:
+	case 178:
+	case 200:
+	case 234:
+	case 238:
+	case 270:
+	case 297:
+	case 335:
+	case 424:
+	case 524:
+	case 536:
+		return 1;
+	}
+	return 0;
+}
+
+/* Of a kprobe's context. */
+static __always_inline struct pt_regs *first_arg(const struct pt_regs *ctx)
+{
+	return (void *)ctx->di;
+}
+
+static __always_inline long returned(const struct pt_regs *ctx)
+{
+	return ctx->ax;
+}
+
 static __always_inline __u32 saved_nr(const struct pt_regs *regs)
 {
 	return BPF_CORE_READ(regs, orig_ax);
@@ -135,6 +168,37 @@ static __always_inline int sender_of(__u32 nr, enum call_abi abi)
 		return SYSCALL_PIDFD_SEND_SIGNAL;
 	}
 	return NO_SENDER;
+}
+
+/* In whichever ABI. */
+static __always_inline int may_be_sender(__u32 nr)
+{
+	switch (nr) {
+	case 37:
+	case 129:
+	case 130:
+	case 131:
+	case 138:
+	case 178:
+	case 238:
+	case 240:
+	case 268:
+	case 363:
+	case 424:
+		return 1;
+	}
+	return 0;
+}
+
+/* Of a kprobe's context. */
+static __always_inline struct pt_regs *first_arg(const struct pt_regs *ctx)
+{
+	return (void *)ctx->regs[0];
+}
+
+static __always_inline long returned(const struct pt_regs *ctx)
+{
+	return ctx->regs[0];
 }
 
 static __always_inline __u32 saved_nr(const struct pt_regs *regs)

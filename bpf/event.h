@@ -32,6 +32,10 @@ enum record_kind {
 	RECORD_CGROUP = 4,
 	/* The poller's own call came through: a header, and nothing else. */
 	RECORD_CANARY = 5,
+	/* A call as the witness knows it, whose own record may follow, or may
+	 * not: exits can be skipped.
+	 */
+	RECORD_WITNESS = 6,
 };
 
 struct header {
@@ -135,6 +139,16 @@ enum call_flag {
 	/* pidfd_send_signal to the thread, or the process group, behind it. */
 	CALL_TO_THREAD = 1 << 4,
 	CALL_TO_GROUP = 1 << 5,
+	/* Only the signal was seen: no probe sees the call's exit. */
+	CALL_WITNESS_ONLY = 1 << 6,
+};
+
+/* What tells of calls in the machine's own ABI. */
+enum attach_mode {
+	ATTACH_TRACEPOINT = 0,
+	/* Kprobes, with the exit tracepoint for what does not get so far. */
+	ATTACH_KPROBE = 1,
+	ATTACH_RAW = 2,
 };
 
 /* One call, sent when it returns. Its header's time is that of its entry. */
@@ -208,7 +222,13 @@ struct counters {
 	__u64 inflight_full; /* an entry found no slot; its exit reports the call */
 	__u64 entry_missing; /* exits without entry whose arguments are gone */
 	__u64 other_refused; /* records of other kinds, refused for any reason */
-	__u64 pad[9]; /* own cache lines */
+	/* With kprobes, of native calls: exits that the kretprobe saw, those of
+	 * them that the tracepoint saw as well, and those that only it saw.
+	 */
+	__u64 kprobe_exits;
+	__u64 exits_seen_twice;
+	__u64 kprobe_missed;
+	__u64 pad[6]; /* own cache lines */
 };
 
 _Static_assert(sizeof(struct counters) == 128, "two cache lines a CPU");

@@ -128,7 +128,7 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *nod
 
 /* Tells the poller the path behind a key, if it was not told before. */
 static __always_inline void announce_cgroup(void *ctx, struct task_struct *task, __u64 key,
-					    enum scratch_user user)
+					    enum hook hook)
 {
 	__u32 now = epoch, *known = bpf_map_lookup_elem(&cgroups, &key);
 	struct cgroup_record *record;
@@ -137,7 +137,7 @@ static __always_inline void announce_cgroup(void *ctx, struct task_struct *task,
 
 	if (known && *known == now)
 		return;
-	record = scratch(user);
+	record = scratch(hook, SCRATCH_IDENTITY);
 	if (!record)
 		return;
 	node = BPF_CORE_READ(task_cgroup(task), kn);
@@ -250,7 +250,7 @@ static __always_inline long send_image(void *ctx, struct image *image)
 
 /* Tells the poller what runs in the current process, if it was not told. */
 static __always_inline void announce_image(void *ctx, struct task_struct *task, struct slot *slot,
-					   const struct process *p)
+					   const struct process *p, enum hook hook)
 {
 	struct image_id id = image_id_of(p);
 	__u64 start, want;
@@ -265,7 +265,7 @@ static __always_inline void announce_image(void *ctx, struct task_struct *task, 
 	if (is_told(bpf_map_lookup_elem(&images, &tgid), &id))
 		goto told;
 
-	image = scratch(SCRATCH_IDENTITY);
+	image = scratch(hook, SCRATCH_IDENTITY);
 	mm = BPF_CORE_READ(task, mm);
 	if (!image || !mm)
 		return;
@@ -311,13 +311,28 @@ static __always_inline void announce_victim(void *ctx, struct task_struct *task,
 
 	if (is_told(bpf_map_lookup_elem(&images, &tgid), &id))
 		return;
-	image = scratch(SCRATCH_WITNESS_IMAGE);
+	image = scratch(HOOK_WITNESS, SCRATCH_IDENTITY);
 	mm = BPF_CORE_READ(task, mm);
 	if (!image || !mm)
 		return;
 	start_image(image, task, mm, p);
 	image->flags |= IMAGE_ARGS_UNREADABLE;
 	send_image(ctx, image);
+}
+
+/* Fills in who calls, and tells the poller what it does not know of that. */
+static __always_inline void read_sender(void *ctx, struct call *call, struct slot *slot,
+					enum hook hook)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	read_current(&call->sender);
+	announce_image(ctx, task, slot, &call->sender, hook);
+	if (!slot || slot->sender_cgroup != call->sender.cgroup_key) {
+		announce_cgroup(ctx, task, call->sender.cgroup_key, hook);
+		if (slot)
+			slot->sender_cgroup = call->sender.cgroup_key;
+	}
 }
 
 #endif

@@ -11,6 +11,11 @@
 /* Set by the poller. */
 enum trace_state trace_state;
 enum args_mode args_mode;
+enum attach_mode attach_mode;
+/* Bit enum call_abi: the exits of these calls are probed. */
+__u32 exits_probed;
+/* Exit probes can be skipped: the witness tells of each call. */
+__u32 exits_skippable;
 /* Raised by the poller when it misses an image or a cgroup that was sent:
  * each is sent once more.
  */
@@ -32,6 +37,10 @@ enum slot_state {
 	SLOT_IDLE = 0,
 	SLOT_WANTED = 1,
 	SLOT_UNWANTED = 2,
+	/* The kretprobe has completed it; the exit tracepoint is to come. */
+	SLOT_DONE = 3,
+	/* The witness has told of it, and nobody else will. */
+	SLOT_TOLD = 4,
 };
 
 /*
@@ -60,6 +69,9 @@ struct slot {
 	/* The filters that were in force at the entry: they hold to the exit. */
 	__u32 bank;
 	__u32 pad;
+	/* The witness has sent what it knows; the first whom it saw. */
+	__u32 witnessed;
+	__u32 first_tid;
 };
 
 struct {
@@ -91,8 +103,8 @@ struct {
 	__type(value, __u32);
 } cgroups SEC(".maps");
 
-/* Room for what the stack is too small for. One for the exit probes, which
- * do not interrupt each other, one for the witness, which interrupts them.
+/* Room for what the stack is too small for. One for each kind of program, as
+ * they interrupt each other.
  */
 union scratch {
 	struct call call;
@@ -101,18 +113,22 @@ union scratch {
 	struct recipient_record recipient;
 };
 
-enum scratch_user {
-	SCRATCH_CALL = 0,
+enum hook {
+	HOOK_EXIT = 0,
+	HOOK_KPROBE = 1,
+	HOOK_WITNESS = 2,
+	HOOKS = 3,
+};
+
+enum scratch_use {
+	SCRATCH_CALL = 0, /* or the witness's recipient */
 	SCRATCH_IDENTITY = 1,
-	SCRATCH_RECIPIENT = 2,
-	SCRATCH_WITNESS_CGROUP = 3,
-	SCRATCH_WITNESS_IMAGE = 4,
-	SCRATCH_USERS = 5,
+	SCRATCH_USES = 2,
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SCRATCH_USERS);
+	__uint(max_entries, HOOKS *SCRATCH_USES);
 	__type(key, __u32);
 	__type(value, union scratch);
 } scratches SEC(".maps");
@@ -127,9 +143,9 @@ static __always_inline __u64 below(__u64 size, __u64 value)
 	return value & (size - 1);
 }
 
-static __always_inline void *scratch(enum scratch_user user)
+static __always_inline void *scratch(enum hook hook, enum scratch_use use)
 {
-	__u32 key = user;
+	__u32 key = hook * SCRATCH_USES + use;
 
 	return bpf_map_lookup_elem(&scratches, &key);
 }

@@ -225,6 +225,36 @@ static __always_inline void start_call(struct call *call, const struct args *a)
 		read_pidfd(call, a->arg[3]);
 }
 
+static const struct slot new_slot;
+
+/* The thread's slot, for a call that begins; 0 if there is none to be had. */
+static __always_inline struct slot *take_slot(void)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct slot *slot = bpf_map_lookup_elem(&inflight, &tid);
+	struct counters *c;
+
+	if (slot)
+		return slot;
+	bpf_map_update_elem(&inflight, &tid, &new_slot, BPF_ANY);
+	slot = bpf_map_lookup_elem(&inflight, &tid);
+	c = slot ? 0 : cpu_counters();
+	if (c)
+		c->inflight_full++;
+	return slot;
+}
+
+static __always_inline void fill_slot(struct slot *slot, const struct args *a,
+				      const struct filters *f, enum slot_state state)
+{
+	start_call(&slot->call, a);
+	slot->bank = f->bank;
+	slot->start_time = current_start_time();
+	slot->target_matched = 0;
+	slot->witnessed = 0;
+	slot->state = state;
+}
+
 static __always_inline int is_group_call(const struct call *call)
 {
 	return (call->syscall == SYSCALL_KILL && call->target <= 0) ||

@@ -17,8 +17,6 @@
 #include "sender.bpf.h"
 #include "witness.bpf.h"
 
-static const struct slot new_slot;
-
 /* Can an exit without an entry still tell its arguments? (5.15 and later) */
 static __always_inline int can_read_saved_args(void)
 {
@@ -27,7 +25,6 @@ static __always_inline int can_read_saved_args(void)
 
 static __always_inline int probe_entry(const struct args *a)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
 	const struct filters *f = current_filters();
 	struct slot *slot;
 	int canary, wanted;
@@ -36,29 +33,17 @@ static __always_inline int probe_entry(const struct args *a)
 		return 0;
 	canary = is_canary(a->syscall, a->arg[0], args_sig(a));
 	wanted = canary || wants_call(f, a->syscall, args_sig(a));
-	/* Without saved registers only a slot tells the exit "not wanted". */
-	if (!wanted && can_read_saved_args())
+	/* Without saved registers only a slot tells the exit "not wanted"; and
+	 * with kprobes only a slot tells it from a call that did not get so far.
+	 */
+	if (!wanted && can_read_saved_args() && attach_mode != ATTACH_KPROBE)
 		return 0;
-
-	slot = bpf_map_lookup_elem(&inflight, &tid);
-	if (!slot) {
-		bpf_map_update_elem(&inflight, &tid, &new_slot, BPF_ANY);
-		slot = bpf_map_lookup_elem(&inflight, &tid);
-	}
-	if (!slot) {
-		struct counters *c = cpu_counters();
-
-		if (c)
-			c->inflight_full++;
+	slot = take_slot();
+	if (!slot)
 		return 0;
-	}
-	start_call(&slot->call, a);
+	fill_slot(slot, a, f, wanted ? SLOT_WANTED : SLOT_UNWANTED);
 	if (canary)
 		slot->call.header.kind = RECORD_CANARY;
-	slot->bank = f->bank;
-	slot->start_time = current_start_time();
-	slot->target_matched = 0;
-	slot->state = wanted ? SLOT_WANTED : SLOT_UNWANTED;
 	return 0;
 }
 
@@ -71,7 +56,8 @@ static __always_inline int probe_entry(const struct args *a)
  * A call that signalled nobody (it failed, or signal 0 only asked) names its
  * target by number alone: newer kernels can still be asked who that is.
  */
-static __always_inline void look_up_target(void *ctx, struct call *call, struct slot *slot)
+static __always_inline void look_up_target(void *ctx, struct call *call, struct slot *slot,
+					   enum hook hook)
 {
 	struct recipient *r = &call->recipient;
 	struct task_struct *task;
@@ -81,7 +67,8 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 
 	if (pidfd)
 		pid = is_group_call(call) ? 0 : call->pidfd_pid;
-	if (pid <= 0 || !bpf_ksym_exists(bpf_task_from_vpid))
+	/* The kernel lets no kprobe ask. */
+	if (pid <= 0 || hook == HOOK_KPROBE || !bpf_ksym_exists(bpf_task_from_vpid))
 		return;
 	/* A pidfd's number is the initial namespace's, the others the sender's. */
 	how = group | pidfd << 1;
@@ -100,7 +87,7 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 	r->fatal = 0;
 	call->flags |= CALL_HAS_RECIPIENT;
 	if (!slot || slot->target_cgroup != r->process.cgroup_key) {
-		announce_cgroup(ctx, task, r->process.cgroup_key, SCRATCH_IDENTITY);
+		announce_cgroup(ctx, task, r->process.cgroup_key, hook);
 		if (slot)
 			slot->target_cgroup = r->process.cgroup_key;
 	}
@@ -113,9 +100,9 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 }
 
 /* Completes a call that returned, and sends it if its target is wanted. */
-static __always_inline void finish_call(void *ctx, struct call *call, struct slot *slot, __s32 ret)
+static __always_inline void finish_call(void *ctx, struct call *call, struct slot *slot, __s32 ret,
+					enum hook hook)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
 	const struct filters *f = slot ? slot_filters(slot) : current_filters();
 	__u64 size = sizeof(*call);
 
@@ -130,7 +117,7 @@ static __always_inline void finish_call(void *ctx, struct call *call, struct slo
 	if (ret == -EBADF)
 		call->pidfd_pid = 0;
 	if (!call->recipient_count)
-		look_up_target(ctx, call, slot);
+		look_up_target(ctx, call, slot, hook);
 	if (f->fatal_only && !(slot && slot->target_matched))
 		return;
 	if (f->sets & TARGET_SETS && !(slot && slot->target_matched)) {
@@ -141,20 +128,14 @@ static __always_inline void finish_call(void *ctx, struct call *call, struct slo
 		else if (!wants_target(f, &call->recipient))
 			return;
 	}
-	read_current(&call->sender);
-	announce_image(ctx, task, slot, &call->sender);
-	if (!slot || slot->sender_cgroup != call->sender.cgroup_key) {
-		announce_cgroup(ctx, task, call->sender.cgroup_key, SCRATCH_IDENTITY);
-		if (slot)
-			slot->sender_cgroup = call->sender.cgroup_key;
-	}
+	read_sender(ctx, call, slot, hook);
 	if (!(call->flags & CALL_HAS_RECIPIENT))
 		size = __builtin_offsetof(struct call, recipient);
 	send_record(ctx, &call->header, size);
 }
 
 /* Seccomp refuses a call before its entry is traced, and slots can run out. */
-static __always_inline void exit_without_entry(void *ctx, __s32 ret)
+static __always_inline void exit_without_entry(void *ctx, __s32 ret, enum hook hook)
 {
 	struct call *call;
 	struct args a;
@@ -170,9 +151,10 @@ static __always_inline void exit_without_entry(void *ctx, __s32 ret)
 		return;
 	}
 	read_current_args(&a);
-	if (a.syscall == NO_SENDER)
+	/* The exit tracepoint tells those that do not get to the kprobes. */
+	if (a.syscall == NO_SENDER || (hook == HOOK_KPROBE && a.abi == ABI_NATIVE))
 		return;
-	call = scratch(SCRATCH_CALL);
+	call = scratch(hook, SCRATCH_CALL);
 	canary = is_canary(a.syscall, a.arg[0], args_sig(&a));
 	if (!call || (!canary && !wants_call(current_filters(), a.syscall, args_sig(&a))))
 		return;
@@ -180,27 +162,42 @@ static __always_inline void exit_without_entry(void *ctx, __s32 ret)
 	call->flags |= CALL_ENTRY_MISSING;
 	if (canary)
 		call->header.kind = RECORD_CANARY;
-	finish_call(ctx, call, 0, ret);
+	finish_call(ctx, call, 0, ret, hook);
+}
+
+/* The slot of the call that the current thread is in; 0: its entry was missed. */
+static __always_inline struct slot *current_slot(void)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct slot *slot = bpf_map_lookup_elem(&inflight, &tid);
+
+	if (!slot || slot->state == SLOT_IDLE || slot->start_time != current_start_time())
+		return 0;
+	return slot;
 }
 
 static __always_inline int probe_exit(void *ctx, int syscall, __s32 ret)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
+	struct counters *c;
 	struct slot *slot;
 	enum slot_state state;
 
 	if (trace_state == TRACE_OFF)
 		return 0;
-	slot = bpf_map_lookup_elem(&inflight, &tid);
-	if (!slot || slot->state == SLOT_IDLE || (int)slot->call.syscall != syscall ||
-	    slot->start_time != current_start_time()) {
-		exit_without_entry(ctx, ret);
+	slot = current_slot();
+	if (!slot || (int)slot->call.syscall != syscall || slot->state == SLOT_TOLD) {
+		exit_without_entry(ctx, ret, HOOK_EXIT);
 		return 0;
 	}
 	state = slot->state;
 	slot->state = SLOT_IDLE;
+	c = attach_mode == ATTACH_KPROBE ? cpu_counters() : 0;
+	if (c && state == SLOT_DONE)
+		c->exits_seen_twice++;
+	else if (c)
+		c->kprobe_missed++;
 	if (state == SLOT_WANTED)
-		finish_call(ctx, &slot->call, slot, ret);
+		finish_call(ctx, &slot->call, slot, ret, HOOK_EXIT);
 	return 0;
 }
 
@@ -268,6 +265,82 @@ SEC("tracepoint")
 int syscall_exit(struct syscall_trace_exit *ctx)
 {
 	return probe_exit(ctx, sender_of(ctx->nr, ABI_NATIVE), ctx->ret);
+}
+
+/* Calls in all ABIs, for the price of a look at each system call. */
+SEC("tracepoint/raw_syscalls/sys_enter")
+int raw_enter(struct raw_syscall_enter *ctx)
+{
+	struct args a;
+
+	if (!may_be_sender(ctx->id))
+		return 0;
+	a.abi = current_abi(ctx->id);
+	a.syscall = sender_of(ctx->id, a.abi);
+	if (a.syscall == NO_SENDER)
+		return 0;
+	for (int i = 0; i < 4; i++)
+		a.arg[i] = a.abi == ABI_NATIVE ? ctx->args[i] : (__u32)ctx->args[i];
+	return probe_entry(&a);
+}
+
+SEC("tracepoint/raw_syscalls/sys_exit")
+int raw_exit(struct raw_syscall_exit *ctx)
+{
+	int syscall;
+
+	if (!may_be_sender(ctx->id))
+		return 0;
+	syscall = sender_of(ctx->id, current_abi(ctx->id));
+	return syscall == NO_SENDER ? 0 : probe_exit(ctx, syscall, ctx->ret);
+}
+
+/*
+ * Attached to the functions behind the system calls: those of 32-bit callers,
+ * or all. Each has the caller's registers as its argument.
+ */
+SEC("kprobe")
+int kprobe_enter(struct pt_regs *ctx)
+{
+	struct pt_regs *regs = first_arg(ctx);
+	struct args a;
+	__u32 nr = saved_nr(regs);
+
+	a.abi = current_abi(nr);
+	a.syscall = sender_of(nr, a.abi);
+	if (a.syscall == NO_SENDER || (a.abi == ABI_NATIVE && attach_mode != ATTACH_KPROBE))
+		return 0;
+	read_saved_args(&a, regs);
+	return probe_entry(&a);
+}
+
+SEC("kretprobe")
+int kprobe_exit(struct pt_regs *ctx)
+{
+	struct counters *c;
+	struct slot *slot;
+	enum slot_state state;
+	__s32 ret = returned(ctx);
+	int native;
+
+	if (trace_state == TRACE_OFF)
+		return 0;
+	slot = current_slot();
+	state = slot ? slot->state : SLOT_IDLE;
+	if (!slot || (state != SLOT_WANTED && state != SLOT_UNWANTED)) {
+		exit_without_entry(ctx, ret, HOOK_KPROBE);
+		return 0;
+	}
+	native = slot->call.abi == ABI_NATIVE;
+	if (native && attach_mode != ATTACH_KPROBE)
+		return 0;
+	slot->state = native ? SLOT_DONE : SLOT_IDLE;
+	c = native ? cpu_counters() : 0;
+	if (c)
+		c->kprobe_exits++;
+	if (state == SLOT_WANTED)
+		finish_call(ctx, &slot->call, slot, ret, HOOK_KPROBE);
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

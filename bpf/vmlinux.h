@@ -316,4 +316,16 @@ struct syscall_trace_exit {
 	long ret;
 };
 
+struct raw_syscall_enter {
+	struct trace_entry ent;
+	long id;
+	unsigned long args[6];
+};
+
+struct raw_syscall_exit {
+	struct trace_entry ent;
+	long id;
+	long ret;
+};
+
 #endif

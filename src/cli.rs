@@ -13,7 +13,7 @@ use crate::{
     manual::What,
     names::SignalSet,
     sink::Fsync,
-    trace::Args,
+    trace::{Args, Attach},
     values::{self, Destination, from_file},
 };
 
@@ -258,6 +258,12 @@ pub struct TraceArgs {
     #[serde(deserialize_with = "from_file::status_interval")]
     pub status_interval: Option<Duration>,
 
+    /// How to hook the system calls; auto is right unless you know better
+    /// [default: auto]
+    #[arg(long, value_name = "HOW", help_heading = "Tuning")]
+    #[serde(deserialize_with = "from_file::attach")]
+    pub attach: Option<Attach>,
+
     /// Ring buffer of each CPU [a power of two from 4K to 64M]
     /// [default: 4M]
     #[arg(long, value_name = "SIZE", value_parser = values::ring_size,
@@ -306,6 +312,7 @@ impl TraceArgs {
             duration: self.duration,
             poll_interval: self.poll_interval.or(file.poll_interval),
             status_interval: self.status_interval.or(file.status_interval),
+            attach: self.attach.or(file.attach),
             ring_size: self.ring_size.or(file.ring_size),
             queue_size: self.queue_size.or(file.queue_size),
         }

@@ -121,6 +121,7 @@ impl Config {
                 },
                 ring_bytes: args.ring_size.unwrap_or(RING_BYTES),
                 args: args.args.unwrap_or_default(),
+                attach: args.attach.unwrap_or_default(),
             },
             places: Places {
                 units: args.unit,

@@ -14,7 +14,7 @@ use rustix::{
 
 use crate::{
     event::Syscall,
-    trace::{Args, Filters, Options, Storage, Tracer, preflight},
+    trace::{Args, Attach, Filters, Options, Storage, Tracer, preflight},
 };
 
 /// A small ring is enough for one signal, and shows nothing of memory limits.
@@ -69,6 +69,7 @@ fn trace_canary(report: &mut Report) {
         },
         ring_bytes: RING_BYTES,
         args: Args::None,
+        attach: Attach::Auto,
     };
     let mut tracer = match Tracer::load(&mut storage, &options) {
         Ok(tracer) => tracer,
@@ -79,6 +80,10 @@ fn trace_canary(report: &mut Report) {
         report.line("attach", result.map(|()| program));
     }
     if report.failed == 0 {
+        let uncovered = tracer.uncovered().into_iter();
+        let found = [tracer.attach_name()].into_iter().chain(uncovered);
+        let found = found.collect::<Vec<_>>().join("; ");
+        report.line("coverage", Ok(found));
         report.line("canary", canary(&mut tracer));
     }
 }

@@ -78,6 +78,8 @@ pub struct Emitter {
     choked: Option<Reason>,
     /// The time of the line before, for lines about the stream itself.
     last_ns: u64,
+    /// How the system calls are hooked, and what is not seen in full that way.
+    pub hooks: Option<(&'static str, Vec<&'static str>)>,
     /// What was lost so far.
     pub losses: Losses,
     /// The poller's own calls that came back.
@@ -111,6 +113,7 @@ impl Emitter {
             late: 0,
             choked: None,
             last_ns: 0,
+            hooks: None,
             losses: Losses::default(),
             canaries: 0,
             ring_bytes_max: 0,
@@ -352,6 +355,7 @@ impl Emitter {
             .map(|reason| (reason.name(), self.losses.total_of(reason)))
             .filter(|&(_, count)| count > 0)
             .collect();
+        let hooks = (self.hooks.as_ref()).filter(|_| state == "started");
         let record = Status {
             timestamp: self.clock.timestamp(self.last_ns),
             r#type: "status",
@@ -361,6 +365,8 @@ impl Emitter {
             reason: reason.as_deref(),
             version: env!("CARGO_PKG_VERSION"),
             kernel: &self.kernel,
+            attach: hooks.map(|(attach, _)| *attach),
+            uncovered: hooks.map_or(&[], |(_, uncovered)| uncovered),
             events: self.events,
             lost: self.losses.total(),
             lost_by_reason,

@@ -374,6 +374,8 @@ pub struct Call {
     pub syscall: Syscall,
     /// Its entry was not seen: the time is that of its return.
     pub entry_missing: bool,
+    /// Only its signal was seen: what it returned is not known, and `ret` is 0.
+    pub witness_only: bool,
     /// A filter asks for the target, which the probes could not name.
     pub undecided: bool,
     /// Who called.
@@ -451,8 +453,10 @@ pub struct CgroupPath {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant)]
 pub enum Event {
-    /// A call that returned.
+    /// A call that returned, or of which only the signal will be seen.
     Call(Call),
+    /// A call as its signal tells; its own record may follow, or may not.
+    Witness(Call),
     /// A recipient of a call to a group.
     Recipient(GroupRecipient),
     /// What runs in a process.
@@ -536,6 +540,7 @@ pub mod samples {
             time_ns,
             syscall: Syscall::Kill,
             entry_missing: false,
+            witness_only: false,
             undecided: false,
             sender: process(1),
             abi: Abi::Native,

@@ -51,6 +51,14 @@ impl Joiner {
         calls
     }
 
+    /// A call of which nothing more will come: it reached what is here.
+    pub fn complete(&self, mut call: Call) -> Call {
+        if call.scope().is_group() {
+            call.recipient_count = self.here(&call);
+        }
+        call
+    }
+
     /// What a call reached.
     pub fn take(&mut self, call: &Call) -> Vec<Recipient> {
         if self.recipients.is_empty() {

@@ -31,6 +31,7 @@ pub mod status;
 pub mod text;
 pub mod trace;
 pub mod values;
+pub mod witness;
 
 use std::{
     io::{self, Write},

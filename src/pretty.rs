@@ -42,6 +42,7 @@ impl Pretty {
         write!(out, "{:<7} -> {whom:<16} ", line.syscall)?;
         match &line.errno {
             Some(errno) => self.paint(out, RED, &errno.to_string())?,
+            None if line.witness_only => write!(out, "seen")?,
             None => write!(out, "ok")?,
         }
         if target.scope != "process" && target.scope != "thread" {

@@ -63,8 +63,9 @@ pub struct Signal<'a, S = Sender<'a>, T = Target<'a>> {
     pub signal: Name,
     /// The signal's number, as given: also one that is no signal.
     pub signal_number: i32,
-    /// What the call returned: 0 or a negative errno.
-    pub ret: i32,
+    /// What the call returned: 0 or a negative errno. Left out with `witness_only`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ret: Option<i32>,
     /// The errno's name (`ESRCH`), or its number as text where it has none. There
     /// if `ret` is negative.
     #[schemars(with = "Option<String>", regex(pattern = r"^(E[A-Z0-9]+|[0-9]+)$"))]
@@ -79,9 +80,15 @@ pub struct Signal<'a, S = Sender<'a>, T = Target<'a>> {
     /// `rt_sigqueueinfo`, `rt_tgsigqueueinfo`, `pidfd_send_signal` with a siginfo.
     #[serde(flatten)]
     pub info: Option<Info>,
-    /// The call's entry was not seen; `timestamp` is that of its return.
+    /// The call's entry was not seen; `timestamp` is that of its signal, or else of
+    /// its return.
     #[serde(skip_serializing_if = "is_false")]
     pub entry_missing: bool,
+    /// Only its signal was seen, and not how the call ended: it was made in a way
+    /// that the probes do not see, or they were skipped. The line stands for the
+    /// call.
+    #[serde(skip_serializing_if = "is_false")]
+    pub witness_only: bool,
     /// The line came after younger ones: it is not in the order of time.
     #[serde(skip_serializing_if = "is_false")]
     pub late: bool,
@@ -203,11 +210,12 @@ impl<'a, S, T> Signal<'a, S, T> {
             syscall: call.syscall.name(),
             signal: signal_name(call.signal),
             signal_number: call.signal,
-            ret: call.ret,
+            ret: (!call.witness_only).then_some(call.ret),
             errno: (call.ret < 0).then(|| errno_name(-i64::from(call.ret))),
             abi: (call.abi != Abi::Native).then(|| call.abi.name()),
             info: Info::new(call),
-            entry_missing: call.entry_missing,
+            entry_missing: call.entry_missing && !call.witness_only,
+            witness_only: call.witness_only,
             late: told.late,
             truncated: sides.truncated,
             sender: sides.sender,

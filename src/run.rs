@@ -31,6 +31,7 @@ use crate::{
     sink::Sink,
     status::Reason,
     trace::{Counters, Storage, Tracer},
+    witness::Evidence,
 };
 
 /// Losses of one cause are said at most this often while they go on.
@@ -90,6 +91,10 @@ enum Stop {
 struct Run<'obj> {
     tracer: Tracer<'obj>,
     joiner: Joiner,
+    evidence: Evidence,
+    /// Skipped exits, as counted when all of them that the witness can tell of
+    /// were told.
+    skips_settled: u64,
     orderer: Orderer,
     emitter: Emitter,
     args: TraceArgs,
@@ -116,6 +121,8 @@ impl<'obj> Run<'obj> {
     ) -> Self {
         let now = Instant::now();
         Self {
+            evidence: Evidence::new(tracer.is_skippable()),
+            skips_settled: 0,
             tracer,
             joiner: Joiner::default(),
             orderer: Orderer::new(),
@@ -136,6 +143,8 @@ impl<'obj> Run<'obj> {
     }
 
     fn run(mut self, wake: &Wake) -> Result<ExitCode> {
+        let (attach, uncovered) = (self.tracer.attach_name(), self.tracer.uncovered());
+        self.emitter.hooks = Some((attach, uncovered));
         self.emitter.status("started", None, self.mark_ns)?;
         self.service.ready();
         let stop = loop {
@@ -223,10 +232,16 @@ impl<'obj> Run<'obj> {
         for call in self.joiner.overdue() {
             self.orderer.push(call);
         }
+        self.evidence.start_batch();
+        (batch.witnesses.iter()).for_each(|call| self.evidence.hold(*call));
         for call in &batch.calls {
-            if let Some(call) = self.joiner.offer(*call) {
+            let call = self.evidence.offer(*call);
+            if let Some(call) = call.and_then(|call| self.joiner.offer(call)) {
                 self.orderer.push(call);
             }
+        }
+        for call in self.evidence.overdue(self.mark_ns, false) {
+            self.orderer.push(self.joiner.complete(call));
         }
         let gaps = batch.streams.gaps();
         let canaries = batch.canaries;
@@ -260,6 +275,8 @@ impl<'obj> Run<'obj> {
         self.emitter.registry.tend(now);
         if self.next_upkeep <= now {
             self.next_upkeep = now + UPKEEP_INTERVAL;
+            // What was skipped a second ago, the witness has told of by now.
+            self.skips_settled = counters.probe_skipped;
             self.tracer.read_skips();
             self.joiner.forget_orphans(self.mark_ns);
             if self.emitter.registry.refresh() {
@@ -330,7 +347,10 @@ impl<'obj> Run<'obj> {
             (Reason::RingAbsent, counters.ring_absent),
             (Reason::RingError, counters.ring_error),
             (Reason::EntryMissing, counters.entry_missing),
-            (Reason::ProbeSkipped, counters.probe_skipped),
+            (
+                Reason::ProbeSkipped,
+                (self.skips_settled).saturating_sub(self.evidence.skipped()),
+            ),
             (Reason::Malformed, self.malformed),
         ] {
             losses.raise_to(reason, total, since_ns);
@@ -349,6 +369,10 @@ impl<'obj> Run<'obj> {
         }
         self.tracer.read_skips();
         self.turn(0)?;
+        for call in self.evidence.overdue(self.mark_ns, true) {
+            self.orderer.push(self.joiner.complete(call));
+        }
+        self.skips_settled = self.tracer.counters().probe_skipped;
         for call in self.joiner.overdue() {
             self.orderer.push(call);
         }
@@ -402,6 +426,7 @@ impl<'obj> Run<'obj> {
         let counters = self.tracer.counters();
         let explained = self.tracer.received() + counters.refused() + self.malformed;
         let unexplained = counters.tried.saturating_sub(explained);
+        self.enter_losses(counters, 0, self.mark_ns);
         (self.emitter.losses).raise_to(Reason::Unexplained, unexplained, self.mark_ns);
     }
 }

@@ -61,6 +61,9 @@ pub fn schema() -> Value {
     if let Some(target) = definitions.get_mut("target") {
         target["dependentRequired"] = dependent(reached.get("properties"), reached.get("required"));
     }
+    if let Some(signal) = definitions.get_mut("signal") {
+        signal["oneOf"] = json!([{"required": ["ret"]}, {"required": ["witness_only"]}]);
+    }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": format!("urn:sigtrail:schema:{VERSION}"),
@@ -189,7 +192,7 @@ mod tests {
     use crate::{
         clock::Clock,
         event::{
-            Call, Disposition, Fate, Outcome, Recipient, Scope, Source, Syscall,
+            Abi, Call, Disposition, Fate, Outcome, Recipient, Scope, SentInfo, Source, Syscall,
             samples::{call, process},
         },
         identity::{Names, Users},
@@ -290,6 +293,24 @@ mod tests {
             call.recipient = Some(recipient);
             lines.check_call(&call, &[]);
         }
+        for abi in Abi::OTHER {
+            let mut call = call(1);
+            (call.abi, call.witness_only) = (abi, true);
+            let line = lines.check_call(&call, &[]);
+            assert_eq!(line["abi"], abi.name());
+            assert!(line.get("ret").is_none());
+        }
+        for (code, value, pid) in [(-1, u64::MAX, 1), (-2, 0, 0), (0x80, 1 << 40, i32::MIN)] {
+            let mut call = call(1);
+            call.info = Some(SentInfo {
+                code,
+                value,
+                pid,
+                uid: u32::MAX,
+                real_uid: 0,
+            });
+            lines.check_call(&call, &[]);
+        }
         for syscall in Syscall::ALL {
             for signal in [i32::MIN, -1, 0, 9, 31, 32, 34, 40, 64, 65, i32::MAX] {
                 for ret in [i32::MIN, -4095, -3, -1, 0] {
@@ -360,6 +381,8 @@ mod tests {
                     reason,
                     version: "1",
                     kernel: "6.1",
+                    attach: Some("raw"),
+                    uncovered: &["some"],
                     events: 0,
                     lost: 0,
                     lost_by_reason: reasons.iter().map(|reason| (reason.name(), 1)).collect(),

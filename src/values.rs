@@ -16,7 +16,7 @@ use crate::{
     event::Syscall,
     names::{SIGRTMAX, SignalSet, signal_name},
     sink::Fsync,
-    trace::{Args, COMM_MAX},
+    trace::{Args, Attach, COMM_MAX},
 };
 
 /// The kernel's own limit (`PID_MAX_LIMIT`).
@@ -207,6 +207,12 @@ pub fn args(text: &str) -> Result<Args, String> {
     Args::from_str(text, false).map_err(|_| format!("{text:?} is none of full, first, none"))
 }
 
+/// How the system calls are hooked.
+pub fn attach(text: &str) -> Result<Attach, String> {
+    Attach::from_str(text, false)
+        .map_err(|_| format!("{text:?} is none of auto, tracepoint, kprobe, raw"))
+}
+
 /// yes or no.
 pub fn yes(text: &str) -> Result<bool, String> {
     (text.parse()).map_err(|_| "give true or false".to_owned())
@@ -348,6 +354,7 @@ from_file! {
     status_interval: Option<Duration> = "a time such as \"1m\"", some(super::status_interval);
     args: Option<Args> = "\"full\", \"first\" or \"none\"", some(super::args);
     metrics_file: Option<PathBuf> = "a path", some(PathBuf::from_str);
+    attach: Option<Attach> = "\"auto\", \"tracepoint\", \"kprobe\" or \"raw\"", some(super::attach);
     flag: bool = "true or false", yes;
     signal: Option<SignalSet> = "a comma list of signals", |text: &str| match text {
         "" => Ok(None),

@@ -20,7 +20,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WORDS 8
@@ -64,6 +66,8 @@ static void wait_for_ever(void)
 
 static long number_of(const char *name)
 {
+	if (name[0] >= '0' && name[0] <= '9')
+		return atol(name);
 	if (!strcmp(name, "kill"))
 		return SYS_kill;
 	if (!strcmp(name, "tkill"))
@@ -444,6 +448,47 @@ static long log_in(const char *uid)
 	return ret;
 }
 
+/* Waits for a signal that is blocked; gives its si_code. */
+static int code_of(int signal)
+{
+	struct timespec most = { .tv_sec = 9 };
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	if (sigtimedwait(&set, &info, &most) != signal)
+		die("sigtimedwait");
+	return info.si_code;
+}
+
+/* Signals that no process sends: of timers, a pipe and a child. */
+static void have_signals(void)
+{
+	struct itimerval soon = { .it_value.tv_usec = 1000 };
+	struct itimerspec soon_too = { .it_value.tv_nsec = 1000000 };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2 };
+	int ends[2];
+	timer_t timer;
+	pid_t pid;
+
+	if (setitimer(ITIMER_REAL, &soon, NULL))
+		die("setitimer");
+	printf("%d ", code_of(SIGALRM));
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) ||
+	    timer_settime(timer, 0, &soon_too, NULL))
+		die("timer");
+	printf("%d ", code_of(SIGUSR2));
+	if (pipe(ends) || close(ends[0]) || write(ends[1], "", 1) != -1)
+		die("pipe");
+	printf("%d ", code_of(SIGPIPE));
+	pid = fork_mortal();
+	if (pid == 0)
+		_exit(0);
+	printf("%d\n", code_of(SIGCHLD));
+	waitpid(pid, NULL, 0);
+}
+
 static void obey(char **word)
 {
 	const char *command = word[0];
@@ -459,6 +504,8 @@ static void obey(char **word)
 		fill_infos(value_of(word[1]), value_of(word[2]), value_of(word[3]),
 			   value_of(word[4]));
 		printf("0\n");
+	} else if (!strcmp(command, "have")) {
+		have_signals();
 	} else if (!strcmp(command, "pidfd")) {
 		printf("%ld\n", result(syscall(SYS_pidfd_open, value_of(word[1]),
 					       value_of(word[2]))));

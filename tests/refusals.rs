@@ -330,7 +330,15 @@ fn the_doctor_is_content_where_all_is_well() {
         (String::new(), Some(0))
     );
     let said = text(output.stdout);
-    let checks = ["kernel", "privilege", "BTF", "tracefs", "load", "canary"];
+    let checks = [
+        "kernel",
+        "privilege",
+        "BTF",
+        "tracefs",
+        "load",
+        "coverage",
+        "canary",
+    ];
     for check in checks {
         assert!(said.contains(&format!("\nok    {check}: ")) || said.starts_with("ok    kernel: "));
     }
@@ -342,9 +350,13 @@ fn the_doctor_is_content_where_all_is_well() {
         "rt_tgsigqueueinfo",
         "pidfd_send_signal",
     ] {
-        for end in ["enter", "exit"] {
-            assert_says(&said, &[&format!("\nok    attach: {program}_{end}\n")]);
-        }
+        let exit = format!("\nok    attach: sys_exit_{program}\n");
+        let entries = [
+            format!("\nok    attach: {program}_enter\n"),
+            format!("sys_{program}\n"),
+        ];
+        assert_says(&said, &[&exit]);
+        assert!(entries.iter().any(|entry| said.contains(entry)), "{said}");
     }
     assert!(
         said.ends_with("\nsigtrail works on this machine.\n"),

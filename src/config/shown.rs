@@ -129,6 +129,7 @@ fn keys(config: &Config) -> Vec<(&'static str, Value)> {
             "status_interval",
             text(show_time(config.status_interval.unwrap_or_default())),
         ),
+        ("attach", text(config.trace.attach.name().to_owned())),
         ("queue_size", bytes(config.queue_bytes)),
         ("ring_size", bytes(config.trace.ring_bytes)),
     ]

@@ -3,7 +3,7 @@
 use std::{rc::Rc, time::Instant};
 
 use super::{Cgroup, Cgroups, ImageText, Images, Recent, Users, proc};
-use crate::event::{Call, CgroupPath, Image, ImageKey, Process, Recipient, Source};
+use crate::event::{Call, CgroupPath, Image, ImageKey, Process, Recipient, Scope, Source};
 
 /// How long what `/proc` said of a number is taken for true, as calls that
 /// signal nobody come in floods.
@@ -120,7 +120,7 @@ impl Registry {
         let fresh = |&(then_ns, found): &(u64, Option<Process>)| {
             (boottime_ns.saturating_sub(then_ns) < PROC_TTL_NS).then_some(found)
         };
-        let whole = call.syscall == Syscall::Kill;
+        let whole = call.scope() == Scope::Process;
         let process = match self.looked_up.get((pid, whole)).and_then(fresh) {
             Some(known) => known,
             None => {

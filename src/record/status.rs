@@ -62,6 +62,16 @@ pub struct Status<'a> {
     pub version: &'static str,
     /// The kernel's release, as `uname -r` gives it.
     pub kernel: &'a str,
+    /// How the system calls are hooked: by their tracepoints, by kprobes, or by the
+    /// tracepoints of all system calls (`raw`). There if `state` is `started`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["tracepoint", "tracepoint+kprobe", "kprobe", "raw"]))]
+    pub attach: Option<&'static str>,
+    /// Calls that are not seen in full that way, and what is seen of them. There if
+    /// `state` is `started` and there are any.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schemars(length(min = 1))]
+    pub uncovered: &'a [&'a str],
     /// Lines of type `signal` since the start.
     pub events: u64,
     /// Calls without a line since the start.

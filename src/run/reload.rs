@@ -72,6 +72,7 @@ impl Run<'_> {
         let old = new;
         self.config.trace.ring_bytes = old.trace.ring_bytes;
         self.config.trace.args = old.trace.args;
+        self.config.trace.attach = old.trace.attach;
         self.config.output = old.output;
         self.config.rotation = old.rotation;
         self.config.fsync = old.fsync;

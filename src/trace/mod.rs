@@ -1,5 +1,6 @@
 //! The only code that sees libbpf: open, configure, load, attach, drain.
 
+mod attach;
 mod filters;
 pub mod preflight;
 mod raw;
@@ -15,7 +16,6 @@ mod skel {
 
 use std::{
     collections::VecDeque,
-    ffi::OsStr,
     fs,
     mem::MaybeUninit,
     ops::{Add, Sub},
@@ -25,11 +25,12 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use libbpf_rs::{
-    Link, OpenObject, PrintLevel, TracepointCategory,
+    Link, OpenObject, PrintLevel,
     skel::{OpenSkel, Skel, SkelBuilder},
 };
 
 pub use self::{
+    attach::{Attach, Plan},
     filters::{COMM_MAX, Filters},
     ring::{Batch, Streams},
     wire::{Malformed, decode},
@@ -39,7 +40,6 @@ use self::{
     ring::Ring,
     skel::{SigtrailSkel, SigtrailSkelBuilder, types},
 };
-use crate::event::Syscall;
 
 /// The tracer's memory; the caller owns it so that the tracer can borrow it.
 pub type Storage = MaybeUninit<OpenObject>;
@@ -58,7 +58,8 @@ pub struct Counters {
     /// Calls lost: the entry was not seen and the kernel is too old (before
     /// 5.15) to tell the arguments at the exit.
     pub entry_missing: u64,
-    /// Calls lost: the kernel skipped an exit probe.
+    /// Calls lost: the kernel skipped an exit probe. With `--attach raw` it may
+    /// have been another system call's.
     pub probe_skipped: u64,
     /// Entries that found no slot. Their exits still report the calls.
     pub inflight_full: u64,
@@ -123,6 +124,8 @@ pub struct Options {
     pub ring_bytes: usize,
     /// What of processes' arguments leaves the kernel.
     pub args: Args,
+    /// How the system calls are hooked.
+    pub attach: Attach,
 }
 
 /// What of processes' arguments is recorded.
@@ -162,6 +165,9 @@ pub struct Tracer<'obj> {
     links: Vec<(String, Link)>,
     ring: Option<Ring>,
     skel: SigtrailSkel<'obj>,
+    plan: Plan,
+    /// 32-bit callers are hooked, too, by kprobes.
+    narrow_hooked: bool,
     /// Between two sets of rings.
     streams: Streams,
     cpus: usize,
@@ -181,10 +187,15 @@ impl<'obj> Tracer<'obj> {
         capture_warnings();
         preflight::check()?;
         let cpus = libbpf_rs::num_possible_cpus().map_err(explain)?;
-        let open = SigtrailSkelBuilder::default()
+        let plan = Plan::new(options.attach)?;
+        let mut open = SigtrailSkelBuilder::default()
             .open(storage)
             .map_err(explain)
             .context("opening the BPF object")?;
+        for mut program in open.open_object_mut().progs_mut() {
+            let needed = plan.needs(&program.name().to_string_lossy());
+            program.set_autoload(needed);
+        }
         let skel = open
             .load()
             .map_err(explain)
@@ -199,6 +210,8 @@ impl<'obj> Tracer<'obj> {
             links: Vec::new(),
             ring: None,
             skel,
+            plan,
+            narrow_hooked: false,
             ring_bytes: options.ring_bytes,
             online: String::new(),
             absent_then: 0,
@@ -207,6 +220,8 @@ impl<'obj> Tracer<'obj> {
         tracer.set_filters(&options.filters)?;
         if let Some(bss) = tracer.skel.maps.bss_data.as_mut() {
             write_shared(&mut bss.args_mode, options.args.to_wire());
+            write_shared(&mut bss.attach_mode, plan.to_wire());
+            write_shared(&mut bss.exits_skippable, plan.is_skippable().into());
         }
         tracer.make_ring()?;
         Ok(tracer)
@@ -216,7 +231,7 @@ impl<'obj> Tracer<'obj> {
     /// look like a call that never ended. Then switches tracing on.
     ///
     /// # Errors
-    /// Names the program that the kernel refused to attach.
+    /// Names the place where the kernel refused a program.
     pub fn attach(&mut self) -> Result<()> {
         for (name, result) in self.attach_each() {
             result.with_context(|| format!("attaching the BPF program {name}"))?;
@@ -224,36 +239,51 @@ impl<'obj> Tracer<'obj> {
         Ok(())
     }
 
-    /// As [`Self::attach`], with each program's result.
+    /// As [`Self::attach`], with the result for each place. Those for 32-bit
+    /// callers that are refused are left out: see [`Self::uncovered`].
     pub fn attach_each(&mut self) -> Vec<(String, Result<()>)> {
         let mut results = Vec::new();
-        for suffix in ["_exit", "_witness", "_enter"] {
-            for program in self.skel.object_mut().progs_mut() {
-                let name = program.name().to_string_lossy().into_owned();
-                if name == "syscall_exit" {
-                    for call in Syscall::ALL
-                        .map(Syscall::name)
-                        .into_iter()
-                        .filter(|_| suffix == "_exit")
-                    {
-                        let link = program
-                            .attach_tracepoint(
-                                TracepointCategory::Syscalls,
-                                format!("sys_exit_{call}"),
-                            )
-                            .map_err(explain);
-                        let name = format!("{call}_exit");
-                        results
-                            .push((name.clone(), link.map(|link| self.links.push((name, link)))));
-                    }
-                } else if name.ends_with(suffix) {
-                    let link = program.attach().map_err(explain);
-                    results.push((name.clone(), link.map(|link| self.links.push((name, link)))));
+        let mut refused = false;
+        let places = self.plan.places();
+        let object = self.skel.object_mut();
+        let mut hooked_narrow = false;
+        for place in places {
+            let mut programs = object.progs_mut();
+            let Some(program) = programs.find(|program| program.name() == place.program) else {
+                continue;
+            };
+            match place.attach(&program) {
+                Ok(link) => {
+                    hooked_narrow |= place.optional;
+                    self.links.push((place.name.clone(), link));
+                    results.push((place.name, Ok(())));
                 }
+                Err(_) if place.optional => refused = true,
+                Err(error) => results.push((place.name, Err(error))),
             }
+        }
+        self.narrow_hooked = hooked_narrow && !refused;
+        if let Some(bss) = self.skel.maps.bss_data.as_mut() {
+            let probed = self.plan.exits_probed(self.narrow_hooked);
+            write_shared(&mut bss.exits_probed, probed);
         }
         self.set_state(types::trace_state::TRACE_ON);
         results
+    }
+
+    /// How the system calls are hooked.
+    pub const fn attach_name(&self) -> &'static str {
+        self.plan.name(self.narrow_hooked)
+    }
+
+    /// What is not seen in full.
+    pub fn uncovered(&self) -> Vec<&'static str> {
+        self.plan.uncovered(self.narrow_hooked)
+    }
+
+    /// The kernel may skip exit probes: see [`Counters::probe_skipped`].
+    pub const fn is_skippable(&self) -> bool {
+        self.plan.is_skippable()
     }
 
     /// The programs that are attached.
@@ -379,10 +409,28 @@ impl<'obj> Tracer<'obj> {
     /// program, so about once a second is enough. A skipped entry loses
     /// nothing: its exit tells the call.
     pub fn read_skips(&mut self) {
-        self.probe_skipped = (self.skel.object().progs())
-            .filter(|program| ends_with(program.name(), "_exit"))
-            .filter_map(|program| recursion_misses(program.as_fd()).ok())
-            .sum();
+        let skips = |wanted: &str| -> u64 {
+            (self.skel.object().progs())
+                .filter(|program| program.name() == wanted && program.autoload())
+                .filter_map(|program| recursion_misses(program.as_fd()).ok())
+                .sum()
+        };
+        let exits = skips("syscall_exit") + skips("raw_exit");
+        let kprobe_exits = skips("kprobe_exit");
+        // With kprobes two programs look out for each exit, and only what both
+        // missed is lost. What was skipped is asked before what was seen: a
+        // call in between must not count as lost.
+        let (mut twice, mut missed) = (0, 0);
+        let bss = || self.skel.maps.bss_data.iter();
+        let cpus = || bss().flat_map(|bss| bss.counters.iter().take(self.cpus));
+        for cpu in cpus().map(read_shared) {
+            twice += cpu.exits_seen_twice;
+            missed += cpu.kprobe_missed;
+        }
+        let by_kprobe: u64 = cpus().map(|cpu| read_shared(cpu).kprobe_exits).sum();
+        let once = by_kprobe.saturating_sub(twice);
+        let lost = exits.saturating_sub(once) + kprobe_exits.saturating_sub(missed);
+        self.probe_skipped = self.probe_skipped.max(lost);
     }
 
     /// Has the probes tell every image and cgroup once more.
@@ -398,10 +446,6 @@ impl<'obj> Tracer<'obj> {
             write_shared(&mut bss.trace_state, state);
         }
     }
-}
-
-fn ends_with(name: &OsStr, suffix: &str) -> bool {
-    name.to_string_lossy().ends_with(suffix)
 }
 
 fn online_cpus() -> Result<String> {

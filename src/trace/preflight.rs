@@ -73,7 +73,8 @@ pub fn release() -> String {
         .into_owned()
 }
 
-fn version(release: &str) -> Option<(u32, u32)> {
+/// The two numbers that a release starts with.
+pub fn version(release: &str) -> Option<(u32, u32)> {
     let mut parts = release.split(|c: char| !c.is_ascii_digit());
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }

@@ -26,6 +26,8 @@ const MAX_CPUS: usize = 1024;
 pub struct Batch {
     /// Calls, each CPU's in its order.
     pub calls: Vec<Call>,
+    /// Calls as their signals tell, whose own records may follow.
+    pub witnesses: Vec<Call>,
     /// Recipients of calls to groups.
     pub recipients: Vec<GroupRecipient>,
     /// What runs in processes that called for the first time.
@@ -56,6 +58,7 @@ impl Batch {
         self.streams.note(origin, size);
         match event {
             Event::Call(call) => self.calls.push(call),
+            Event::Witness(call) => self.witnesses.push(call),
             Event::Recipient(recipient) => self.recipients.push(recipient),
             Event::Image(image) => self.images.push(image),
             Event::Cgroup(cgroup) => self.cgroups.push(cgroup),
@@ -65,6 +68,7 @@ impl Batch {
 
     fn clear(&mut self) {
         self.calls.clear();
+        self.witnesses.clear();
         self.recipients.clear();
         self.images.clear();
         self.cgroups.clear();

@@ -68,6 +68,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Origin, Event), Malformed> {
     };
     let event = match header.kind {
         types::record_kind::RECORD_CALL => Event::Call(call(bytes)?),
+        types::record_kind::RECORD_WITNESS => Event::Witness(call(bytes)?),
         types::record_kind::RECORD_RECIPIENT => Event::Recipient(group_recipient(bytes)?),
         types::record_kind::RECORD_IMAGE => Event::Image(image(bytes)?),
         types::record_kind::RECORD_CANARY => Event::Canary,
@@ -122,6 +123,7 @@ fn call(bytes: &[u8]) -> Result<Call, Malformed> {
         time_ns: wire.header.time_ns,
         syscall,
         entry_missing: has(types::call_flag::CALL_ENTRY_MISSING),
+        witness_only: has(types::call_flag::CALL_WITNESS_ONLY),
         undecided: has(types::call_flag::CALL_UNDECIDED),
         sender: process(&wire.sender),
         abi,
@@ -341,6 +343,7 @@ mod tests {
             time_ns: 7,
             syscall: Syscall::Tgkill,
             entry_missing: true,
+            witness_only: false,
             undecided: true,
             sender: expected_process(100),
             abi: Abi::I386,
@@ -389,6 +392,18 @@ mod tests {
             });
             assert_eq!(decode(&bytes), Ok((ORIGIN, event)));
         }
+    }
+
+    #[test]
+    fn a_witness_tells_of_a_call_that_may_follow_or_not() {
+        let call = Call {
+            witness_only: true,
+            ..expected_call()
+        };
+        let mut bytes = call_bytes(0b100_0101);
+        assert_eq!(decode(&bytes), Ok((ORIGIN, Event::Call(call))));
+        bytes[20] = 6;
+        assert_eq!(decode(&bytes), Ok((ORIGIN, Event::Witness(call))));
     }
 
     #[test]
@@ -496,7 +511,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic(kind in 0_u32..6, bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fn no_bytes_panic(kind in 0_u32..8, bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             let mut sample = header(kind);
             sample.extend(bytes);
             let _ = decode(&sample);

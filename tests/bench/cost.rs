@@ -185,6 +185,7 @@ impl Bench {
             sigtrail("sigtrail", &[]),
             sigtrail("sigtrail, excluded by -s '!0'", &["-s", "!0"]),
             sigtrail("sigtrail, excluded by -p PID", &["-p", &own]),
+            sigtrail("sigtrail --attach raw", &["--attach", "raw"]),
         ];
         for options in with {
             let words: Vec<&str> = options.split_whitespace().collect();
