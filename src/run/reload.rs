@@ -4,9 +4,9 @@ use anyhow::Result;
 
 use super::Run;
 use crate::{
-    clock::monotonic_ns,
     config::{Config, differences},
     identity::Users,
+    order::SLACK_NS,
 };
 
 /// What a reload puts in force; all else waits for a restart.
@@ -44,7 +44,9 @@ impl Run<'_> {
             }
             (Err(one), Err(other)) => ("reload_failed", Some(format!("{one}; {other:#}"))),
         };
-        (self.emitter).status(state, reason.as_deref(), monotonic_ns())?;
+        // Calls that are held back come after it, and are not older.
+        let now_ns = self.mark_ns.saturating_sub(SLACK_NS);
+        (self.emitter).status(state, reason.as_deref(), now_ns)?;
         self.service.ready();
         Ok(())
     }
