@@ -172,6 +172,8 @@ impl Serialize for Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn fixed(offset_ns: u64) -> Clock {
@@ -216,6 +218,33 @@ mod tests {
         let first = clock.timestamp(500);
         clock.offset_ns -= 10 * NS_PER_SEC;
         assert!(clock.timestamp(600) < first);
+    }
+
+    proptest! {
+        /// Steps of any size, either way, between any two calls.
+        #[test]
+        fn a_clock_that_is_set_at_will_keeps_form_and_order(
+            steps in prop::collection::vec((0u64..10 * NS_PER_SEC, any::<i64>(), 0u8..4), 1..100)
+        ) {
+            let mut clock = fixed(1_787_393_472 * NS_PER_SEC);
+            let start = clock.start_time(5);
+            let (mut now_ns, mut last) = (0, clock.timestamp(0));
+            for (passed_ns, step_ns, size) in steps {
+                now_ns += passed_ns;
+                // From below a microsecond to centuries.
+                let step_ns = step_ns >> [54, 40, 20, 0][usize::from(size)];
+                clock.offset_ns = clock.offset_ns.saturating_add_signed(step_ns);
+                let time = clock.timestamp(now_ns);
+                prop_assert!(DateTime::parse_from_rfc3339(time.as_str()).is_ok(), "{time}");
+                prop_assert_eq!(time.as_str().len(), Timestamp::LEN);
+                if step_ns > -(JITTER_NS as i64) {
+                    prop_assert!(time >= last, "{time} after {last}");
+                }
+                last = time;
+            }
+            // What started before the steps started when it did.
+            prop_assert_eq!(clock.start_time(5), start);
+        }
     }
 
     #[test]
