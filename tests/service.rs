@@ -17,7 +17,7 @@ use std::{
 };
 
 use common::{Actor, command, timed, wait_until};
-use daemon::{Daemon, assert_law, configure, directory, last_of, lines};
+use daemon::{Daemon, Run, configure, directory, last_of};
 use libbpf_rs::{MapCore, MapHandle};
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
@@ -209,16 +209,13 @@ fn a_hundred_reloads_under_load_lose_nothing() {
         daemon.wait_for("reloaded", 1);
     }
     let calls = actor.end_flood();
-    daemon.stop();
+    daemon.finish();
     let old = (0..100).map(|number| directory.path().join(format!("lines.{number:03}")));
-    let all: Vec<_> = old.chain([path]).flat_map(|path| lines(&path)).collect();
-    assert_law(&all, calls);
-    assert_eq!(
-        all.iter()
-            .filter(|line| line["state"] == "reload_failed")
-            .count(),
-        0
-    );
+    let run = Run::read(old.chain([path]));
+    run.assert_law(calls);
+    let of_state = |state| (run.others.iter()).filter(move |line| line["state"] == state);
+    assert_eq!(of_state("reloaded").count(), 100);
+    assert_eq!(of_state("reload_failed").count(), 0);
 }
 
 #[test]
@@ -256,8 +253,7 @@ fn a_reload_changes_the_filters_and_says_what_it_cannot_change() {
     );
     assert_eq!(line["filters"], "sender_comm=st-change");
     actor.flood(1, 1, 30);
-    daemon.stop();
-    assert_law(&lines(&path), 50);
+    daemon.stop().assert_law(50);
 }
 
 #[test]
@@ -279,8 +275,7 @@ fn a_status_says_what_the_run_takes_in_one_line_of_bounded_length() {
     wait_until("a canary in the metrics", || {
         fs::read_to_string(&metrics).is_ok_and(|text| !text.contains("canaries_total 0\n"))
     });
-    daemon.stop();
-    for line in lines(&path) {
+    for line in daemon.stop().others {
         for key in ["rss_kib", "ring_bytes"] {
             assert!(line[key].as_u64().unwrap() > 0, "{key} of {line}");
         }

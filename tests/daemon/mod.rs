@@ -5,16 +5,19 @@
 
 use std::{
     fs,
+    io::{self, BufReader, Read, Seek, SeekFrom},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    vec,
 };
 
+use flate2::read::MultiGzDecoder;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{command, wait_until};
+use crate::common::{Tally, check_lines, command, lost, wait_until};
 
 pub fn directory() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -48,9 +51,9 @@ impl Daemon {
 
     /// As [`Self::start`], with any command that ends up as sigtrail.
     pub fn run(path: &Path, run: &mut Command) -> Self {
-        let before = count(path, "started");
+        let before = fs::metadata(path).map_or(0, |data| data.len());
         let daemon = Self::spawn(path, run);
-        daemon.wait_for("started", before + 1);
+        wait_until("the start", || count_from(path, before, "started") == 1);
         daemon
     }
 
@@ -82,15 +85,29 @@ impl Daemon {
         wait_until(state, || count(&self.path, state) >= times);
     }
 
+    /// Waits for such a line in a file that it writes to, whatever its name.
+    pub fn wait_in(path: &Path, state: &str, times: usize) -> Value {
+        wait_until(state, || count(path, state) >= times);
+        last_of(path, state)
+    }
+
     /// Ends it with a signal, and waits for that.
     pub fn end(mut self, signal: Signal) -> Output {
         self.signal(signal);
         self.child.take().unwrap().wait_with_output().unwrap()
     }
 
+    /// Ends it well, and reads all that it wrote.
+    #[track_caller]
+    pub fn stop(self) -> Run {
+        let path = self.path.clone();
+        self.finish();
+        Run::read(files(&path))
+    }
+
     /// Ends it well.
     #[track_caller]
-    pub fn stop(self) {
+    pub fn finish(self) {
         let output = self.end(Signal::TERM);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!((said.as_ref(), output.status.code()), ("", Some(0)));
@@ -108,51 +125,153 @@ impl Drop for Daemon {
 
 /// How many status lines have this state. The last line may be half there.
 pub fn count(path: &Path, state: &str) -> usize {
-    let bytes = fs::read(path).unwrap_or_default();
+    count_from(path, 0, state)
+}
+
+/// Of those behind so many bytes.
+fn count_from(path: &Path, start: u64, state: &str) -> usize {
+    let read = || {
+        let (mut file, mut bytes) = (fs::File::open(path)?, Vec::new());
+        file.seek(SeekFrom::Start(start))?;
+        file.read_to_end(&mut bytes).map(|_| bytes)
+    };
+    let bytes = read().unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     whole.matches(&format!(r#""state":"{state}""#)).count()
 }
 
-/// All lines of a file, each of which must be one.
-#[track_caller]
-pub fn lines(path: &Path) -> Vec<Value> {
-    let bytes = fs::read(path).unwrap();
-    (bytes.split_inclusive(|&byte| byte == b'\n'))
-        .map(|line| {
-            assert!(line.ends_with(b"\n") && line.len() <= 4096, "{line:?}");
-            let value = serde_json::from_slice(line);
-            value.unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(line)))
-        })
-        .collect()
+/// What a run wrote. Its signal lines are checked and counted, not kept.
+#[derive(Debug)]
+pub struct Run {
+    pub signals: u64,
+    pub lost: u64,
+    /// The lines of other types.
+    pub others: Vec<Value>,
 }
 
-/// Calls that are lines, and calls that the lost lines count. Each line of the
-/// run is there once, in order.
-#[track_caller]
-pub fn tally(lines: &[Value]) -> (u64, u64) {
-    for (line, seq) in lines.iter().zip(1..) {
-        assert_eq!(line["seq"], seq, "{line}");
+impl Run {
+    /// Reads its files, oldest first, as one stream: each line is there, whole,
+    /// once and in order.
+    #[track_caller]
+    pub fn read<P: AsRef<Path>>(files: impl IntoIterator<Item = P>) -> Self {
+        let files: Vec<_> = (files.into_iter())
+            .map(|path| path.as_ref().to_owned())
+            .collect();
+        let all = Files {
+            left: files.into_iter(),
+            open: Box::new(io::empty()),
+        };
+        let mut tally = Tally::default();
+        check_lines(BufReader::new(all), |line| tally.add(line));
+        Self {
+            signals: tally.signals,
+            lost: lost(&tally.others),
+            others: tally.others.into_iter().map(|line| line.value).collect(),
+        }
     }
-    let signals = lines.iter().filter(|line| line["type"] == "signal").count();
-    let lost = lines.iter().filter(|line| line["type"] == "lost");
-    let lost = lost.map(|line| line["count"].as_u64().unwrap()).sum();
-    (signals as u64, lost)
+
+    /// The last line, which tells of the end.
+    #[track_caller]
+    pub fn end(&self) -> &Value {
+        let end = self.others.last().unwrap();
+        assert_eq!(end["state"], "stopped");
+        end
+    }
+
+    /// The law: each call is a line or counted, and the end says the same.
+    #[track_caller]
+    pub fn assert_law(&self, calls: u64) -> &Self {
+        println!(
+            "{calls} calls = {} lines + {} lost",
+            self.signals, self.lost
+        );
+        assert_eq!(self.signals + self.lost, calls);
+        self.assert_totals()
+    }
+
+    /// The lines are as many as the end says, and so are the lost calls.
+    #[track_caller]
+    pub fn assert_totals(&self) -> &Self {
+        let end = self.end();
+        assert_eq!(
+            (&end["events"], &end["lost"]),
+            (&self.signals.into(), &self.lost.into())
+        );
+        let by_reason = end["lost_by_reason"].as_object();
+        let by_reason = by_reason.into_iter().flat_map(|reasons| reasons.values());
+        assert_eq!(by_reason.filter_map(Value::as_u64).sum::<u64>(), self.lost);
+        self
+    }
+
+    /// All that was lost was lost for this reason.
+    #[track_caller]
+    pub fn assert_lost_by(&self, reason: &str) -> &Self {
+        assert!(self.lost > 0);
+        assert_eq!(self.end()["lost_by_reason"][reason], self.lost);
+        self
+    }
+
+    /// So often the output failed with this error.
+    #[track_caller]
+    pub fn assert_failed_with(&self, errno: &str) -> &Self {
+        let end = self.end();
+        assert!(
+            end["sink_errors"][errno]
+                .as_u64()
+                .is_some_and(|count| count > 0),
+            "{end}"
+        );
+        self
+    }
 }
 
-/// The law: each call is a line or counted, and the end says the same.
-#[track_caller]
-pub fn assert_law(lines: &[Value], calls: u64) -> u64 {
-    let (signals, lost) = tally(lines);
-    println!("{calls} calls = {signals} lines + {lost} lost");
-    assert_eq!(signals + lost, calls);
-    let last = lines.last().unwrap();
-    assert_eq!(last["state"], "stopped");
-    assert_eq!(
-        (&last["events"], &last["lost"]),
-        (&signals.into(), &lost.into())
-    );
-    lost
+/// Files one after the other; thousands may not be open together.
+struct Files {
+    left: vec::IntoIter<PathBuf>,
+    open: Box<dyn Read>,
+}
+
+impl Read for Files {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.open.read(into)?;
+            if count > 0 || into.is_empty() {
+                return Ok(count);
+            }
+            match self.left.next() {
+                Some(path) => self.open = open(&path),
+                None => return Ok(0),
+            }
+        }
+    }
+}
+
+fn open(path: &Path) -> Box<dyn Read> {
+    let file = fs::File::open(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+    match path.extension() {
+        Some(extension) if extension == "gz" => Box::new(MultiGzDecoder::new(file)),
+        _ => Box::new(file),
+    }
+}
+
+/// All files of a rotated one, oldest first.
+pub fn files(path: &Path) -> Vec<PathBuf> {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let number = |found: &str| {
+        let rest = found.strip_prefix(name)?.strip_prefix('.')?;
+        rest.trim_end_matches(".gz").parse::<u32>().ok()
+    };
+    let entries = fs::read_dir(path.parent().unwrap()).unwrap();
+    let mut old: Vec<_> = entries
+        .filter_map(|entry| {
+            let path = entry.unwrap().path();
+            Some((number(path.file_name()?.to_str()?)?, path))
+        })
+        .collect();
+    old.sort_unstable();
+    let old = old.into_iter().rev().map(|(_, path)| path);
+    old.chain([path.to_owned()]).collect()
 }
 
 /// The last status line of a state.

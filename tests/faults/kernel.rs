@@ -1,0 +1,104 @@
+//! What happens in the kernel under too much of everything.
+
+use std::{fs, path::PathBuf};
+
+use libbpf_rs::{MapCore, MapFlags, MapHandle};
+use sigtrail::identity::Cgroups;
+
+use super::actor;
+use crate::{
+    common::wait_until,
+    daemon::{Daemon, directory},
+};
+
+/// A map of a running sigtrail's.
+fn map(daemon: &Daemon, name: &str) -> MapHandle {
+    let pid = daemon.pid().as_raw_nonzero();
+    for file in fs::read_dir(format!("/proc/{pid}/fdinfo")).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap_or_default();
+        let id = text.lines().find_map(|line| line.strip_prefix("map_id:"));
+        let Some(id) = id.and_then(|id| id.trim().parse().ok()) else {
+            continue;
+        };
+        let map = MapHandle::from_map_id(id).unwrap();
+        if map.name() == name {
+            return map;
+        }
+    }
+    panic!("no map {name}");
+}
+
+/// Slots are taken from under calls that are under way.
+#[test]
+fn a_full_map_of_calls_loses_none() {
+    let directory = directory();
+    let path = directory.path().join("lines");
+    let mut actor = actor("st-inflight");
+    let daemon = Daemon::start(&path, "st-inflight", &["--ring-size", "64M"]);
+    let slots = map(&daemon, "inflight");
+    let value = vec![0; slots.value_size() as usize];
+    for key in 0..2 * slots.max_entries() {
+        // Threads that do not exist.
+        let key = (1 << 24) + key;
+        slots
+            .update(&key.to_ne_bytes(), &value, MapFlags::ANY)
+            .unwrap();
+    }
+    actor.start_flood(2, 4, 20_000);
+    let threads = || slots.keys().filter(|key| key[3] == 0).collect::<Vec<_>>();
+    wait_until("slots of threads", || threads().len() >= 8);
+    let threads = threads();
+    for key in threads.iter().cycle().take(400_000) {
+        // It is there again with the thread's next call.
+        let _ = slots.delete(key);
+    }
+    let calls = actor.end_flood();
+    let run = daemon.stop();
+    run.assert_law(calls);
+    assert_eq!(run.lost, 0, "{}", run.end());
+    let text = fs::read_to_string(&path).unwrap();
+    let taken = text.matches(r#""entry_missing":true"#).count();
+    assert!(taken > 0);
+    println!("{taken} slots were taken from calls");
+}
+
+/// A control group, gone with its handle.
+struct Group(PathBuf);
+
+impl Group {
+    fn new(name: &str) -> Self {
+        let root = Cgroups::system()
+            .root()
+            .expect("cgroups are needed")
+            .to_owned();
+        let path = root.join(name);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn a_storm_of_five_hundred_processes_is_counted_in_bounded_memory() {
+    const MOST_KIB: u64 = 64 << 10;
+    let group = Group::new("st-storm");
+    let directory = directory();
+    let path = directory.path().join("lines");
+    let mut actor = actor("st-storm");
+    actor.enter(&group.0);
+    let daemon = Daemon::start(&path, "st-storm", &[]);
+    let calls = actor.flood(500, 1, 200);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(r#""cgroup":"/st-storm""#));
+    let run = daemon.stop();
+    run.assert_law(calls);
+    let (start, end) = (&run.others[0]["rss_kib"], &run.end()["rss_kib"]);
+    println!("{start} KiB at the start, {end} at the end");
+    assert!(end.as_u64().unwrap() < MOST_KIB);
+    drop(actor);
+}
