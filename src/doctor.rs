@@ -64,7 +64,8 @@ fn trace_canary(report: &mut Report) {
     let mut storage = Storage::uninit();
     let options = Options {
         filters: Filters {
-            sender_pids: vec![getpid().as_raw_nonzero().get().unsigned_abs()],
+            // By name: the probes know no number of a pid namespace.
+            sender_comms: own_comm().into_iter().collect(),
             ..Filters::default()
         },
         ring_bytes: RING_BYTES,
@@ -88,9 +89,13 @@ fn trace_canary(report: &mut Report) {
     }
 }
 
+fn own_comm() -> Option<String> {
+    rustix::thread::name().ok()?.into_string().ok()
+}
+
 /// Sends itself a signal 0 and waits until the kernel tells of it.
 fn canary(tracer: &mut Tracer<'_>) -> Result<String> {
-    let sent = Instant::now();
+    let (sent, own_pid) = (Instant::now(), getpid().as_raw_nonzero().get());
     test_kill_process(getpid()).context("sending signal 0 to itself")?;
     while sent.elapsed() < CANARY_DEADLINE {
         let fd = tracer.fd().context("the rings are gone")?;
@@ -106,7 +111,7 @@ fn canary(tracer: &mut Tracer<'_>) -> Result<String> {
             Err(error) => bail!("waiting for the rings: {error}"),
         }
         let seen = (tracer.drain()?.calls.iter())
-            .any(|call| call.syscall == Syscall::Kill && call.signal == 0 && call.ret == 0);
+            .any(|call| call.syscall == Syscall::Kill && call.signal == 0 && call.arg == own_pid);
         if seen {
             return Ok(format!(
                 "a signal to itself came back after {:.1} ms",

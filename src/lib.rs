@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod names;
 pub mod order;
 pub mod pretty;
+pub mod privilege;
 pub mod record;
 pub mod run;
 pub mod schema;

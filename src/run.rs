@@ -27,6 +27,7 @@ use crate::{
     join::Joiner,
     metrics::{self, Metrics},
     order::{Orderer, SLACK_NS},
+    privilege,
     service::Service,
     sink::Sink,
     status::Reason,
@@ -64,6 +65,9 @@ pub fn trace(args: TraceArgs, config: Config, users: Users) -> Result<ExitCode> 
     // As auditd does: who floods must not keep the reader of the rings from
     // running. Where it is refused, losses are counted as ever.
     let _ = setpriority_process(None, NICE);
+    // Whoever takes over this process gets less. Where it is refused, it is no
+    // worse than before.
+    let _ = privilege::drop_those_of_the_start();
     Run::new(tracer, emitter, args, config, start_ns).run(&wake)
 }
 

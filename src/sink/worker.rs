@@ -14,6 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel}
 use std::thread::Builder;
 use std::time::Duration;
 
+use crate::privilege::drop_those_of_the_start;
 use anyhow::{Context, Result};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -65,7 +66,11 @@ impl Worker {
         let stopped = Arc::clone(&stop);
         Builder::new()
             .name("sink".into())
-            .spawn(move || work(&todo, &done, &stopped))
+            .spawn(move || {
+                // It is there before the probes are, and needs none of it.
+                let _ = drop_those_of_the_start();
+                work(&todo, &done, &stopped);
+            })
             .context("cannot start the thread that compresses and flushes files")?;
         Ok(Self {
             jobs: Some(jobs),
