@@ -1,0 +1,95 @@
+# sigtrail's lines as documents of the Elastic Common Schema, version 9:
+#
+#   zcat -f /var/log/sigtrail/signals.jsonl* | jq -c -f /usr/share/sigtrail/ecs/ecs.jq
+#
+# `process` is the sender; the target is `Target.process`, as Elastic's own
+# agents have it. What the schema has no field for stands under `sigtrail`.
+# ecs.lua makes the same documents in fluent-bit.
+
+def without_nulls: with_entries(select(.value != null));
+
+def mapped: del(.pid, .tid, .ns_pid, .comm, .exe, .args, .start_time, .uid, .user, .euid,
+  .effective_user, .gid, .egid, .ppid, .parent_comm);
+
+def process($host):
+  {
+    pid,
+    vpid: .ns_pid,
+    name: .comm,
+    executable: .exe,
+    start: .start_time,
+    entity_id: "\($host)/\(.pid)/\(.start_time)",
+    user: ({id: (.euid | tostring), name: (if .euid == .uid then .user else .effective_user end)}
+      | without_nulls),
+    real_user: ({id: (.uid | tostring), name: .user} | without_nulls),
+    group: {id: (.egid // .gid | tostring)},
+    real_group: {id: (.gid | tostring)},
+    parent: {pid: .ppid, name: .parent_comm},
+    thread: (if .tid then {id: .tid} else null end)
+  }
+  + (if (.args // []) == [] then {}
+     else {args, args_count: (.args | length), command_line: (.args | join(" "))} end)
+  | without_nulls;
+
+def fatal: [.target, .recipients[]? | .fatal] | any;
+
+def whom: if .pid then "\(.comm) (\(.pid))" else "\(.scope) \(.arg)" end;
+
+def of_type:
+  if .type == "signal" then
+    {
+      event: {
+        kind: "event", category: ["process"], action: .syscall, code: .signal,
+        type: [if fatal then "end" elif .signal_number == 0 then "info" else "change" end],
+        outcome: (if .ret < 0 then "failure" else "success" end)
+      },
+      message: "\(.sender.comm) (\(.sender.pid)) \(if .errno then "could not send" else "sent" end) \(.signal) to \(.target | whom)\(if .errno then ": " + .errno else "" end)"
+    }
+    + (if .errno then {error: {code: .errno}} else {} end)
+  elif .type == "recipients" then
+    {
+      event: {kind: "event", category: ["process"], action: "recipients",
+        type: [if fatal then "end" else "change" end], outcome: "success"},
+      message: "\(.recipients | length) more recipients of call \(.call_seq)"
+    }
+  elif .type == "lost" then
+    {
+      event: {kind: "event", action: "lost", type: ["info"]},
+      message: "\(.count) calls have no line: \(.reason)"
+    }
+  else
+    {
+      event: {kind: "state", action: .state, type: ["info"]},
+      message: "sigtrail \(.state): \(.events) calls, \(.lost) lost",
+      host: {os: {kernel}},
+      agent: {version}
+    }
+  end;
+
+. as $line
+| {
+    "@timestamp": .timestamp,
+    ecs: {version: "9.0.0"},
+    event: {module: "sigtrail", provider: "kernel", dataset: "sigtrail.\(.type)", sequence: .seq},
+    host: {name: .hostname, hostname},
+    agent: {type: "sigtrail"},
+    related: {hosts: [.hostname]}
+  }
+  * of_type
+  * (if .sender then
+      {
+        process: (.sender | process($line.hostname)),
+        related: {user: ([.sender.user, .sender.effective_user, .sender.login_user, .target.user]
+          | map(select(. != null)) | unique)}
+      }
+      | if .related.user == [] then del(.related) else . end
+     else {} end)
+  * (if .sender.container then
+      {container: ({id: .sender.container, runtime: .sender.container_runtime} | without_nulls)}
+     else {} end)
+  * (if .target.pid then {Target: {process: (.target | process($line.hostname))}} else {} end)
+  * {sigtrail: ($line
+      | del(.timestamp, .seq, .hostname, .errno, .version, .kernel)
+      | if .sender then .sender |= (mapped | del(.container, .container_runtime)) else . end
+      | if .target.pid then .target |= mapped else . end
+      | if .sender == {} then del(.sender) else . end)}

@@ -1,0 +1,167 @@
+-- sigtrail's lines as documents of the Elastic Common Schema, version 9, for
+-- fluent-bit's filter `lua`: script ecs.lua, call sigtrail_ecs.
+--
+-- `process` is the sender; the target is `Target.process`, as Elastic's own
+-- agents have it. What the schema has no field for stands under `sigtrail`.
+-- ecs.jq makes the same documents.
+
+local MAPPED = {
+    pid = true, tid = true, ns_pid = true, comm = true, exe = true, args = true,
+    start_time = true, uid = true, user = true, euid = true, effective_user = true,
+    gid = true, egid = true, ppid = true, parent_comm = true,
+}
+local MAPPED_OF_SENDER = { container = true, container_runtime = true }
+local MAPPED_OF_LINE = {
+    timestamp = true, seq = true, hostname = true, errno = true, version = true, kernel = true,
+}
+
+-- Numbers of users are keywords. None has a fraction, though LuaJIT's may.
+local function keyword(number)
+    return number and string.format("%.0f", number)
+end
+
+local function without(from, keys, more)
+    local rest = {}
+    for key, value in pairs(from) do
+        if not keys[key] and not (more and more[key]) then
+            rest[key] = value
+        end
+    end
+    return rest
+end
+
+local function process(of, host)
+    local name = of.effective_user
+    if of.euid == of.uid then
+        name = of.user
+    end
+    local made = {
+        pid = of.pid,
+        vpid = of.ns_pid,
+        name = of.comm,
+        executable = of.exe,
+        start = of.start_time,
+        entity_id = host .. "/" .. keyword(of.pid) .. "/" .. of.start_time,
+        user = { id = keyword(of.euid), name = name },
+        real_user = { id = keyword(of.uid), name = of.user },
+        group = { id = keyword(of.egid or of.gid) },
+        real_group = { id = keyword(of.gid) },
+        parent = { pid = of.ppid, name = of.parent_comm },
+        thread = of.tid and { id = of.tid },
+    }
+    if of.args and #of.args > 0 then
+        made.args = of.args
+        made.args_count = #of.args
+        made.command_line = table.concat(of.args, " ")
+    end
+    return made
+end
+
+local function is_fatal(line)
+    if line.target and line.target.fatal then
+        return true
+    end
+    for _, recipient in ipairs(line.recipients or {}) do
+        if recipient.fatal then
+            return true
+        end
+    end
+    return false
+end
+
+local function whom(target)
+    if target.pid then
+        return target.comm .. " (" .. keyword(target.pid) .. ")"
+    end
+    return target.scope .. " " .. keyword(target.arg)
+end
+
+local function users(line)
+    local seen, names = {}, {}
+    for _, name in pairs({
+        line.sender.user or false, line.sender.effective_user or false,
+        line.sender.login_user or false, line.target.user or false,
+    }) do
+        if name and not seen[name] then
+            seen[name] = true
+            names[#names + 1] = name
+        end
+    end
+    table.sort(names)
+    return #names > 0 and names or nil
+end
+
+local of_type = {}
+
+function of_type.signal(line, made)
+    local event = made.event
+    event.kind, event.category = "event", { "process" }
+    event.action, event.code = line.syscall, line.signal
+    event.type = { is_fatal(line) and "end" or line.signal_number == 0 and "info" or "change" }
+    event.outcome = line.ret < 0 and "failure" or "success"
+    local sender = line.sender
+    made.message = sender.comm .. " (" .. keyword(sender.pid) .. ") "
+        .. (line.errno and "could not send " or "sent ") .. line.signal .. " to "
+        .. whom(line.target) .. (line.errno and ": " .. line.errno or "")
+    made.error = line.errno and { code = line.errno }
+    made.process = process(sender, line.hostname)
+    made.related.user = users(line)
+    if sender.container then
+        made.container = { id = sender.container, runtime = sender.container_runtime }
+    end
+    if line.target.pid then
+        made.Target = { process = process(line.target, line.hostname) }
+    end
+end
+
+function of_type.recipients(line, made)
+    local event = made.event
+    event.kind, event.category, event.action = "event", { "process" }, "recipients"
+    event.type = { is_fatal(line) and "end" or "change" }
+    event.outcome = "success"
+    made.message = #line.recipients .. " more recipients of call " .. keyword(line.call_seq)
+end
+
+function of_type.lost(line, made)
+    made.event.kind, made.event.action, made.event.type = "event", "lost", { "info" }
+    made.message = keyword(line.count) .. " calls have no line: " .. line.reason
+end
+
+function of_type.status(line, made)
+    made.event.kind, made.event.action, made.event.type = "state", line.state, { "info" }
+    made.message = "sigtrail " .. line.state .. ": " .. keyword(line.events) .. " calls, "
+        .. keyword(line.lost) .. " lost"
+    made.host.os = { kernel = line.kernel }
+    made.agent.version = line.version
+end
+
+function sigtrail_ecs(tag, timestamp, line)
+    local convert = of_type[line.type]
+    if not convert then
+        -- Not ours: kept as it is.
+        return 0, timestamp, line
+    end
+    local made = {
+        ["@timestamp"] = line.timestamp,
+        ecs = { version = "9.0.0" },
+        event = {
+            module = "sigtrail", provider = "kernel",
+            dataset = "sigtrail." .. line.type, sequence = line.seq,
+        },
+        host = { name = line.hostname, hostname = line.hostname },
+        agent = { type = "sigtrail" },
+        related = { hosts = { line.hostname } },
+    }
+    convert(line, made)
+    local rest = without(line, MAPPED_OF_LINE)
+    if line.sender then
+        local sender = without(line.sender, MAPPED, MAPPED_OF_SENDER)
+        rest.sender = next(sender) and sender or nil
+    end
+    if line.target and line.target.pid then
+        rest.target = without(line.target, MAPPED)
+    end
+    made.sigtrail = rest
+    -- 2: the record is another, its time is not.
+    return 2, timestamp, made
+end

@@ -1,0 +1,11 @@
+# What signals crossed a container's border, in either direction?
+# usage: jq -nrf cross-container.jq FILE...
+foreach inputs as $line ({};
+  if $line.type == "signal" then {call: $line, of: [$line.target, $line.recipients[]?]}
+  elif $line.type == "recipients" and .call.seq == $line.call_seq then .of = $line.recipients
+  else .of = [] end;
+  .call as $call | .of[]
+  | select(.pid and (.container // "") != ($call.sender.container // ""))
+  | [$call.timestamp, $call.signal, $call.sender.container // "host",
+     "\($call.sender.comm) (\($call.sender.pid))", "->", .container // "host", "\(.comm) (\(.pid))",
+     $call.errno // .outcome // "ok"] | @tsv)

@@ -1,0 +1,16 @@
+# What did a process send, and what was it sent? In the order of time.
+# usage: jq -nrf timeline.jq --argjson pid 4711 FILE...
+foreach inputs as $line ({};
+  if $line.type == "signal" then {call: $line, of: [$line.target, $line.recipients[]?]}
+  elif $line.type == "recipients" and .call.seq == $line.call_seq
+  then .of = $line.recipients | .more = true
+  else .of = [] end;
+  .call as $call | .of as $of | .more as $more
+  | if $of == [] then empty
+    elif $call.sender.pid == $pid and ($more | not) then
+      [$call.timestamp, "sent", $call.signal, "to", $call.target.comm // $call.target.scope,
+       $call.target.pid // $call.target.arg, $call.errno // "ok"] | @tsv
+    else $of[] | select(.pid == $pid)
+      | [$call.timestamp, "got", $call.signal, "from", $call.sender.comm, $call.sender.pid,
+         $call.errno // .outcome // "ok"] | @tsv
+    end)
