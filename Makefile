@@ -1,6 +1,7 @@
 # Each target has one line of help: `make help` shows them.
 .DEFAULT_GOAL := help
-.PHONY: run test test-kernels check bench static fmt clean help needs release
+.PHONY: run test test-kernels test-packages test-reproducible check bench static deb rpm fmt \
+	clean help needs test-needs release
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 
@@ -17,13 +18,13 @@ BIN := target/release/sigtrail
 run: release ## build and trace: JSON lines on stdout (ARGS="--pretty" adds options)
 	@$(SUDO) $(BIN) $(ARGS)
 
-test: needs ## build and run all tests (as root, or through sudo)
+test: test-needs ## build and run all tests (as root, or through sudo)
 	@SUDO="$(SUDO)" tests/run $(ARGS)
 
 test-kernels: needs ## trace for real on other kernels, in virtual machines (ARGS="-k 6.1")
 	@tests/vm/run $(ARGS)
 
-check: needs ## formatting, lints and documentation, all without a warning
+check: test-needs ## formatting, lints and documentation, all without a warning
 	cargo fmt --check
 	cargo clippy --locked --all-targets --test kernels -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
@@ -34,6 +35,21 @@ bench: release ## what tracing costs, beside untraced, sigsnoop and bpftrace
 static: ## one static binary for every distribution, the same from the same source
 	@packaging/build-needs static >&2
 	@packaging/static-build
+
+deb: ## a Debian package of the static binary
+	@packaging/build-needs static >&2
+	@packaging/packages deb
+
+rpm: ## an rpm package of the static binary
+	@packaging/build-needs static >&2
+	@packaging/packages rpm
+
+test-packages: ## install, upgrade and purge the packages in a booted Debian (as root, or through sudo)
+	@$(SUDO) env "PATH=$$PATH" tests/packages/run
+
+test-reproducible: ## build the static binary twice, in two places: the same bytes
+	@packaging/build-needs static >&2
+	@tests/packages/reproducible
 
 fmt: ## format the sources
 	cargo fmt
@@ -50,3 +66,6 @@ release: needs
 
 needs:
 	@packaging/build-needs >&2
+
+test-needs:
+	@packaging/build-needs test >&2

@@ -70,9 +70,9 @@ fn the_readme_tells_of_each_filter() {
 }
 
 #[test]
-fn each_command_in_the_readme_is_understood() {
-    let readme = document("README.md");
-    let fences = fences(&readme, "console").concat();
+fn each_command_in_the_documents_is_understood() {
+    let documents = document("README.md") + &document("OPERATING.md");
+    let fences = fences(&documents, "console").concat();
     let commands = fences.lines().filter_map(|line| {
         let line = line.split(" #").next()?.trim_start_matches("sudo ");
         line.strip_prefix("sigtrail ").map(str::trim)
@@ -113,6 +113,55 @@ fn each_recipe_in_the_readme_finds_something() {
 }
 
 #[test]
+fn what_operators_are_told_is_there() {
+    let text = document("OPERATING.md");
+    // Keys of the configuration, files of the packages and recipes.
+    let config = document("config/sigtrail.toml");
+    for key in [
+        "signal",
+        "fatal",
+        "args",
+        "ring_size",
+        "queue_size",
+        "max_total",
+        "metrics_file",
+    ] {
+        assert!(text.contains(&format!("`{key}")), "{key}");
+        assert!(config.contains(&format!("\n{key} = ")), "{key}");
+    }
+    let unit = document("packaging/systemd/sigtrail.service");
+    for setting in [
+        "Restart=on-failure",
+        "RestartPreventExitStatus=2",
+        "RestartSec=2s",
+        "StartLimitBurst=10",
+        "StartLimitIntervalSec=2min",
+        "WatchdogSec=30s",
+        "MemoryMax=512M",
+        "Nice=-5",
+    ] {
+        assert!(unit.contains(&format!("\n{setting}\n")), "{setting}");
+    }
+    for recipe in fs::read_dir(format!("{ROOT}/config/jq")).unwrap() {
+        let name = recipe.unwrap().file_name().into_string().unwrap();
+        assert!(text.contains(&format!("| `{name}` |")), "{name}");
+    }
+    let paths = text.split('`').skip(1).step_by(2).filter(|code| {
+        let known = ["fluent-bit/", "ecs/", "vector/", "rsyslog/", "opensearch/"];
+        known.iter().any(|start| code.starts_with(start)) && !code.contains('*')
+    });
+    let mut count = 0;
+    for path in paths {
+        count += 1;
+        assert!(
+            fs::exists(format!("{ROOT}/config/{path}")).unwrap(),
+            "{path}"
+        );
+    }
+    assert!(count >= 6, "{count}");
+}
+
+#[test]
 fn make_help_lists_each_target_once() {
     let makefile = document("Makefile");
     let phony = makefile
@@ -150,6 +199,7 @@ fn make_help_lists_each_target_once() {
 fn links_between_the_documents_lead_somewhere() {
     for name in [
         "README.md",
+        "OPERATING.md",
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "FIELDS.md",
