@@ -16,6 +16,7 @@
 #include "identity.bpf.h"
 #include "sender.bpf.h"
 #include "witness.bpf.h"
+#include "lookup.bpf.h"
 
 /* Can an exit without an entry still tell its arguments? (5.15 and later) */
 static __always_inline int can_read_saved_args(void)
@@ -61,14 +62,15 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 {
 	struct recipient *r = &call->recipient;
 	struct task_struct *task;
+	/* The kernel does not let kprobes. */
+	const int may_ask = hook != HOOK_KPROBE;
 	int how, pidfd = call->syscall == SYSCALL_PIDFD_SEND_SIGNAL;
 	int group = is_process_call(call);
 	__s32 pid = names_two(call->syscall) ? call->target_tid : call->target;
 
 	if (pidfd)
 		pid = is_group_call(call) ? 0 : call->pidfd_pid;
-	/* The kernel lets no kprobe ask. */
-	if (pid <= 0 || hook == HOOK_KPROBE || !bpf_ksym_exists(bpf_task_from_vpid))
+	if (pid <= 0 || (may_ask && !bpf_ksym_exists(bpf_task_from_vpid)))
 		return;
 	/* A pidfd's number is the initial namespace's, the others the sender's. */
 	how = group | pidfd << 1;
@@ -77,10 +79,18 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 		call->flags |= CALL_HAS_RECIPIENT;
 		return;
 	}
-	task = pidfd ? bpf_task_from_pid(pid) : bpf_task_from_vpid(pid);
+	if (!may_ask)
+		task = find_task(pid, pidfd ? 0 : current_ns_level());
+	else if (pidfd)
+		task = bpf_task_from_pid(pid);
+	else
+		task = bpf_task_from_vpid(pid);
 	if (!task)
 		return;
-	read_recipient(r, task, group);
+	if (may_ask)
+		read_recipient(r, task, group);
+	else
+		probe_recipient(r, task, group);
 	r->outcome = OUTCOME_NONE;
 	r->disposition = 0;
 	r->blocked = 0;
@@ -96,7 +106,8 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 		slot->looked_up_how = how;
 		slot->looked_up_ns = call->header.time_ns;
 	}
-	bpf_task_release(task);
+	if (may_ask)
+		bpf_task_release(task);
 }
 
 /* Completes a call that returned, and sends it if its target is wanted. */

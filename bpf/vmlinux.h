@@ -120,13 +120,32 @@ struct ns_common {
 	unsigned int inum;
 };
 
+struct xa_node {
+	unsigned char shift;
+	void *slots[64];
+};
+
+struct xarray {
+	void *xa_head;
+};
+
+struct idr {
+	struct xarray idr_rt;
+	unsigned int idr_base;
+};
+
 struct pid_namespace {
+	struct idr idr;
 	struct ns_common ns;
 };
 
 struct upid {
 	int nr;
 	struct pid_namespace *ns;
+};
+
+struct hlist_node {
+	struct hlist_node *next;
 };
 
 struct hlist_head {
@@ -275,6 +294,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	struct hlist_node pid_links[4];
 	u64 start_time;
 	u64 start_boottime;
 	const struct cred *real_cred;

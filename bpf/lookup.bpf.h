@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Whom a number means, for programs that the kernel does not let ask: what its
+ * find_vpid() does, by hand. What is read may change meanwhile, as with each
+ * probed read; a number that is given back while it is looked up is nobody's.
+ */
+#ifndef SIGTRAIL_LOOKUP_BPF_H
+#define SIGTRAIL_LOOKUP_BPF_H
+
+/* The kernel's tree of numbers: each node decides six bits. */
+#define NODE_BITS 6
+#define NODE_MASK 63
+#define TREE_DEPTH 6
+
+static __always_inline int is_tree_node(void *entry)
+{
+	return ((__u64)entry & 3) == 2 && (__u64)entry > 4096;
+}
+
+static __always_inline struct pid *find_pid(struct pid_namespace *ns, __u32 number)
+{
+	void *entry = BPF_CORE_READ(ns, idr.idr_rt.xa_head);
+	__u32 index = number - BPF_CORE_READ(ns, idr.idr_base);
+	__u32 shift = 32;
+
+	for (int i = 0; i < TREE_DEPTH && is_tree_node(entry); i++) {
+		struct xa_node *node = entry - 2;
+
+		shift = BPF_CORE_READ(node, shift);
+		if (shift > 5 * NODE_BITS || (!i && (__u64)index >> (shift + NODE_BITS)))
+			return 0;
+		bpf_probe_read_kernel(&entry, sizeof(entry),
+				      (void *)node + bpf_core_field_offset(struct xa_node, slots) +
+					      (index >> shift & NODE_MASK) * sizeof(entry));
+	}
+	/* A leaf above the last level is that of its first number alone. */
+	if (is_tree_node(entry) || (shift && index & ((1ULL << shift) - 1)))
+		return 0;
+	return entry;
+}
+
+/* `level`: of the namespace whose number it is, the sender's or one above. */
+static __always_inline struct task_struct *find_task(__s32 number, __u32 level)
+{
+	struct task_struct *sender = (void *)bpf_get_current_task();
+	struct pid *pid = BPF_CORE_READ(sender, thread_pid);
+	struct hlist_node *link;
+
+	if (!bpf_core_field_exists(struct pid_namespace, idr) ||
+	    !bpf_core_field_exists(struct task_struct, pid_links))
+		return 0;
+	pid = find_pid(read_upid(pid, level).ns, number);
+	if (!pid)
+		return 0;
+	link = BPF_CORE_READ(pid, tasks[0].first);
+	return link ? (void *)link - bpf_core_field_offset(struct task_struct, pid_links) : 0;
+}
+
+/* As read_recipient(), of a task whose type the verifier does not know. */
+static __always_inline void probe_recipient(struct recipient *r, struct task_struct *task,
+					    int group)
+{
+	struct task_struct *sender = (void *)bpf_get_current_task();
+	__u32 level = current_ns_level();
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
+
+	read_process_probed(&r->process, task);
+	bpf_probe_read_kernel(r->process.comm, COMM_LEN, group ? leader->comm : task->comm);
+	r->sender_ns_pid = level ? 0 : r->process.tgid;
+	if (level && pid && level <= r->process.ns_level) {
+		struct upid upid = read_upid(pid, level);
+
+		if (upid.ns == read_upid(BPF_CORE_READ(sender, thread_pid), level).ns)
+			r->sender_ns_pid = upid.nr;
+	}
+}
+
+#endif
