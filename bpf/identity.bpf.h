@@ -126,24 +126,20 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *nod
 	return BPF_CORE_READ(node, __parent);
 }
 
-/* Tells the poller the path behind a key, if it was not told before. */
-static __always_inline void announce_cgroup(void *ctx, struct task_struct *task, __u64 key,
-					    enum hook hook)
+/*
+ * Appends the names of a cgroup's path to its record, leaf first; returns the
+ * end. Not inlined and not static, as read_exe: the verifier goes through the
+ * loop once for a program, and not again on each path that leads to it, which
+ * is more than kernels before 6.12 allow. Such a function takes numbers only.
+ */
+__noinline __u64 read_cgroup_path(__u64 kernfs_node, __u32 hook)
 {
-	__u32 now = epoch, *known = bpf_map_lookup_elem(&cgroups, &key);
-	struct cgroup_record *record;
-	struct kernfs_node *node;
+	struct cgroup_record *record = scratch(hook, SCRATCH_IDENTITY);
+	struct kernfs_node *node = (struct kernfs_node *)kernfs_node;
 	__u64 len = 0;
 
-	if (known && *known == now)
-		return;
-	record = scratch(hook, SCRATCH_IDENTITY);
 	if (!record)
-		return;
-	node = BPF_CORE_READ(task_cgroup(task), kn);
-	record->header.time_ns = bpf_ktime_get_ns();
-	record->header.kind = RECORD_CGROUP;
-	record->cgroup_key = key;
+		return 0;
 	record->truncated = 1;
 	for (int i = 0; i < CGROUP_DEPTH; i++) {
 		struct kernfs_node *parent = kernfs_parent(node);
@@ -162,6 +158,26 @@ static __always_inline void announce_cgroup(void *ctx, struct task_struct *task,
 		len += below(2 * NAME_LEN, got);
 		node = parent;
 	}
+	return len;
+}
+
+/* Tells the poller the path behind a key, if it was not told before. */
+static __always_inline void announce_cgroup(void *ctx, struct task_struct *task, __u64 key,
+					    enum hook hook)
+{
+	__u32 now = epoch, *known = bpf_map_lookup_elem(&cgroups, &key);
+	struct cgroup_record *record;
+	__u64 len;
+
+	if (known && *known == now)
+		return;
+	record = scratch(hook, SCRATCH_IDENTITY);
+	if (!record)
+		return;
+	len = read_cgroup_path((__u64)BPF_CORE_READ(task_cgroup(task), kn), hook);
+	record->header.time_ns = bpf_ktime_get_ns();
+	record->header.kind = RECORD_CGROUP;
+	record->cgroup_key = key;
 	record->path_len = len;
 	if (!send_record(ctx, &record->header,
 			 __builtin_offsetof(struct cgroup_record, path) +
@@ -169,14 +185,18 @@ static __always_inline void announce_cgroup(void *ctx, struct task_struct *task,
 		bpf_map_update_elem(&cgroups, &key, &now, BPF_ANY);
 }
 
-/* Appends the names of a path, leaf first; returns the end. */
-static __always_inline __u64 read_exe(struct image *image, struct file *file)
+/* Appends the names of a file's path to its record, leaf first; returns the end. */
+__noinline __u64 read_exe(__u64 exe_file, __u32 hook)
 {
+	struct image *image = scratch(hook, SCRATCH_IDENTITY);
+	struct file *file = (struct file *)exe_file;
 	struct vfsmount *vfs = BPF_CORE_READ(file, f_path.mnt);
 	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
 	struct mount *mount = (void *)vfs - bpf_core_field_offset(struct mount, mnt);
 	__u64 len = 0;
 
+	if (!image)
+		return 0;
 	if (!BPF_CORE_READ(dentry, d_inode, i_nlink))
 		image->flags |= IMAGE_EXE_DELETED;
 	for (int i = 0; i < PATH_DEPTH; i++) {
@@ -224,7 +244,8 @@ static __always_inline int is_told(const struct image_id *known, const struct im
 
 /* Fills in all but the arguments. */
 static __always_inline void start_image(struct image *image, struct task_struct *task,
-					struct mm_struct *mm, const struct process *p)
+					struct mm_struct *mm, const struct process *p,
+					enum hook hook)
 {
 	image->header.time_ns = bpf_ktime_get_ns();
 	image->header.kind = RECORD_IMAGE;
@@ -236,7 +257,7 @@ static __always_inline void start_image(struct image *image, struct task_struct 
 	image->tty[0] = 0;
 	bpf_probe_read_kernel_str(image->tty, sizeof(image->tty),
 				  BPF_CORE_READ(task, signal, tty, name));
-	image->exe_len = read_exe(image, BPF_CORE_READ(mm, exe_file));
+	image->exe_len = read_exe((__u64)BPF_CORE_READ(mm, exe_file), hook);
 }
 
 static __always_inline long send_image(void *ctx, struct image *image)
@@ -269,7 +290,7 @@ static __always_inline void announce_image(void *ctx, struct task_struct *task, 
 	mm = BPF_CORE_READ(task, mm);
 	if (!image || !mm)
 		return;
-	start_image(image, task, mm, p);
+	start_image(image, task, mm, p, hook);
 	start = BPF_CORE_READ(mm, arg_start);
 	want = BPF_CORE_READ(mm, arg_end) - start;
 	if (want >= ARGS_LEN) {
@@ -315,7 +336,7 @@ static __always_inline void announce_victim(void *ctx, struct task_struct *task,
 	mm = BPF_CORE_READ(task, mm);
 	if (!image || !mm)
 		return;
-	start_image(image, task, mm, p);
+	start_image(image, task, mm, p, HOOK_WITNESS);
 	image->flags |= IMAGE_ARGS_UNREADABLE;
 	send_image(ctx, image);
 }
