@@ -93,7 +93,18 @@ impl Config {
             Some(path) => file::read(path)?,
             None => TraceArgs::default(),
         };
-        let args = args.clone().over(given);
+        Self::of(args.clone().over(given), users)
+    }
+
+    /// What a configuration file of these bytes makes by itself.
+    ///
+    /// # Errors
+    /// [`Invalid`]: what is wrong with which value.
+    pub fn from_bytes(bytes: &[u8], users: &Users) -> Result<Self, Invalid> {
+        Self::of(file::from_bytes(bytes.to_vec())?, users)
+    }
+
+    fn of(args: TraceArgs, users: &Users) -> Result<Self, Invalid> {
         let uids = |option, texts: &[String]| {
             (texts.iter().map(|text| uid(option, text, users))).collect::<Result<_, _>>()
         };

@@ -17,11 +17,17 @@ const MOST_BYTES: u64 = 1 << 20;
 pub fn read(path: &Path) -> Result<TraceArgs, Invalid> {
     let shown = path.display();
     let refused = |why: String| Invalid(format!("cannot use the configuration {shown}: {why}"));
-    let text = text(path).map_err(refused)?;
+    let text = bytes(path).and_then(text).map_err(refused)?;
     parse(&text).map_err(|(line, why)| Invalid(format!("{shown}:{line}: {why}")))
 }
 
-fn text(path: &Path) -> Result<String, String> {
+/// What a file of these bytes says, whosever it is.
+pub fn from_bytes(bytes: Vec<u8>) -> Result<TraceArgs, Invalid> {
+    let text = text(bytes).map_err(Invalid)?;
+    parse(&text).map_err(|(line, why)| Invalid(format!("line {line}: {why}")))
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     // Without blocking: a FIFO would wait for a writer.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = open(path, flags, Mode::empty())
@@ -48,6 +54,10 @@ fn text(path: &Path) -> Result<String, String> {
     if bytes.len() as u64 > MOST_BYTES {
         return Err("it is longer than 1 MiB".to_owned());
     }
+    Ok(bytes)
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, String> {
     if bytes.starts_with(b"\xef\xbb\xbf") {
         return Err("it starts with a byte order mark; save it without".to_owned());
     }
