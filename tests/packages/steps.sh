@@ -29,7 +29,7 @@ is() { # WHAT WANTED FOUND
 # Fits the configuration to where the test runs: others on the machine that the
 # kernel is of may be busy, and locked memory may be scarce.
 fit() {
-	sed -i 's/^sender_comm = .*/sender_comm = ["first", "reload", "upgrade", "revived", "journal"]/' \
+	sed -i 's/^sender_comm = .*/sender_comm = ["pt-first", "pt-reload", "pt-upgrade", "pt-revived", "pt-journal"]/' \
 		/etc/sigtrail/sigtrail.toml
 	[ "$(ulimit -Hl)" = unlimited ] ||
 		sed -i 's/^ring_size = .*/ring_size = "2M"/' /etc/sigtrail/sigtrail.toml
@@ -41,17 +41,15 @@ states() { grep -o '"state":"[a-z_]*"' "$LOG" | cut -d'"' -f4; }
 state_count() { [ "$(states | grep -c "^$1\$")" -ge "$2" ]; }
 
 # Makes calls, numbered from the first on, under a name of their own; with a
-# fourth argument a few thousand in a second, else as fast as can be.
+# fourth argument a few thousand in a second, until there is a file `enough`,
+# else as fast as can be.
 calls() { # NAME FIRST COUNT [PACED]
 	bash -c 'printf %s "$1" >/proc/$$/comm
 		for ((i = 0; i < $3; i++)); do
 			kill -0 $(($2 + i))
-			((!$4 || i % 50)) || sleep 0.01
+			((!$4 || i % 50)) || { [ ! -e /test/enough ] || break; sleep 0.01; }
 		done 2>/dev/null' calls "$1" $((NOBODY + $2)) "$3" "${4:-0}" || true
 }
-
-# The lines of the log, oldest first.
-log_files() { ls -rtv "$LOG"*; }
 
 # The numbers of a name's calls that are in the lines.
 seen() { # NAME FILE...
