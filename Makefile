@@ -1,7 +1,7 @@
 # Each target has one line of help: `make help` shows them.
 .DEFAULT_GOAL := help
-.PHONY: run test test-kernels test-packages test-reproducible check bench fuzz static deb rpm fmt \
-	clean help needs test-needs release
+.PHONY: run test test-kernels test-packages test-reproducible check bench soak fuzz static deb rpm \
+	fmt clean help needs test-needs release
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 
@@ -31,6 +31,9 @@ check: test-needs ## formatting, lints and documentation, all without a warning
 
 bench: release ## what tracing costs, beside untraced, sigsnoop and bpftrace
 	@SUDO="$(SUDO)" tests/bench/run $(ARGS)
+
+soak: release ## ten minutes of 50,000 calls a second into rotated files (ARGS="--duration 1m")
+	@SUDO="$(SUDO)" tests/bench/soak $(ARGS)
 
 fuzz: needs ## fuzz what reads bytes from outside, for a minute each (ARGS=SECONDS)
 	@tests/fuzz/run $(ARGS)

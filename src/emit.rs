@@ -86,6 +86,8 @@ pub struct Emitter {
     pub canaries: u64,
     /// The most that a reading found in one ring.
     pub ring_bytes_max: u64,
+    /// The longest time between two readings.
+    pub gap_ns_max: u64,
     ring_bytes: usize,
     filters_shown: String,
 }
@@ -117,6 +119,7 @@ impl Emitter {
             losses: Losses::default(),
             canaries: 0,
             ring_bytes_max: 0,
+            gap_ns_max: 0,
             ring_bytes: config.trace.ring_bytes,
             filters_shown: shortened(&filters_shown(config)),
         }
@@ -331,6 +334,7 @@ impl Emitter {
             queue_bytes_max: stats.queued_bytes_max as u64,
             ring_bytes: self.ring_bytes as u64,
             ring_bytes_max: self.ring_bytes_max,
+            gap_ms_max: self.gap_ns_max / 1_000_000,
             sink_errors: errors.collect(),
             rotations: stats.rotations,
             torn_tails_repaired: stats.torn_tails_repaired,

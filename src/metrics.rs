@@ -173,6 +173,12 @@ pub fn text(events: u64, losses: &Losses, gauges: &Gauges, blind: bool) -> Strin
         &one(gauges.ring_bytes_max),
     );
     put(
+        "gap_milliseconds_max",
+        "gauge",
+        "The longest time between two readings of the rings.",
+        &one(gauges.gap_ms_max),
+    );
+    put(
         "images_cached",
         "gauge",
         "Executables kept in memory.",

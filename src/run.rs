@@ -109,6 +109,8 @@ struct Run<'obj> {
     malformed: u64,
     /// When the rings were last read, by the kernel's clock.
     mark_ns: u64,
+    /// As that; none before the first time, and once nothing more is traced.
+    read_ns: Option<u64>,
     deadline: Option<Instant>,
     next_status: Option<Instant>,
     next_upkeep: Instant,
@@ -138,6 +140,7 @@ impl<'obj> Run<'obj> {
                 .map(|path| Metrics::new(path, config.status_interval, now)),
             malformed: 0,
             mark_ns,
+            read_ns: None,
             deadline: config.duration.and_then(|time| now.checked_add(time)),
             next_status: config.status_interval.map(|time| now + time),
             next_upkeep: now + UPKEEP_INTERVAL,
@@ -251,6 +254,9 @@ impl<'obj> Run<'obj> {
         let canaries = batch.canaries;
         self.emitter.canaries += canaries;
         self.emitter.ring_bytes_max = batch.streams.fullest();
+        let last_ns = self.read_ns.replace(self.mark_ns).unwrap_or(self.mark_ns);
+        let gap_ns = self.mark_ns.saturating_sub(last_ns);
+        self.emitter.gap_ns_max = self.emitter.gap_ns_max.max(gap_ns);
         // After the rings: what is missing in them is counted by now.
         let counters = self.tracer.counters();
         self.enter_losses(counters, gaps, before_ns);
@@ -368,6 +374,7 @@ impl<'obj> Run<'obj> {
     fn end(mut self, stop: Stop) -> Result<ExitCode> {
         self.service.stopping();
         self.tracer.detach();
+        self.read_ns = None;
         if stop == Stop::OutputGone {
             return Ok(ExitCode::SUCCESS);
         }

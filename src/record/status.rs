@@ -105,6 +105,8 @@ pub struct Gauges {
     pub ring_bytes: u64,
     /// The most that a reading ever found in one of them.
     pub ring_bytes_max: u64,
+    /// The longest time between two readings of the rings, in milliseconds.
+    pub gap_ms_max: u64,
     /// Failures of the output, by errno.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sink_errors: BTreeMap<String, u64>,

@@ -254,13 +254,14 @@ pub fn user_name(uid: u32) -> Option<String> {
 }
 
 /// What a status says of time and memory.
-const GAUGES: [&str; 10] = [
+const GAUGES: [&str; 11] = [
     "lines_written",
     "bytes_written",
     "queue_bytes",
     "queue_bytes_max",
     "ring_bytes_max",
     "canaries",
+    "gap_ms_max",
     "images_cached",
     "cgroups_cached",
     "cpu_ms",
