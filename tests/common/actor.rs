@@ -136,6 +136,11 @@ impl Actor {
 
     /// Waits until a signal has ended it, and says which.
     pub fn death(mut self) -> i32 {
+        self.wait_for_death()
+    }
+
+    /// As [`Self::death`], for who asks more of it.
+    pub fn wait_for_death(&mut self) -> i32 {
         let mut status = None;
         wait_until("the actor's end", || {
             status = self.child.try_wait().unwrap();

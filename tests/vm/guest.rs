@@ -85,6 +85,7 @@ fn play(stage: &mut Stage, name: &str, scenario: fn(&mut Stage)) {
             lines: std::mem::take(&mut stage.lines),
             names: std::mem::take(&mut stage.names),
             doomed: std::mem::take(&mut stage.doomed),
+            cells: std::mem::take(&mut stage.cells),
             seconds: start.elapsed().as_secs_f64(),
         },
         Err(_) => Message::Failed {

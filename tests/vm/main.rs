@@ -18,6 +18,7 @@ mod protocol;
 mod report;
 mod scenarios;
 mod stage;
+mod table;
 
 use std::{env, path::Path, process::ExitCode};
 

@@ -8,9 +8,22 @@ use crate::common::nanoseconds;
 
 /// Keys whose numbers mean a process, a thread, a group or a namespace.
 const NAMED: [&str; 9] = [
-    "pid", "tid", "ppid", "arg", "tgid", "arg_tid", "ns_pid", "pid_ns", "group",
+    "pid", "tid", "ppid", "arg", "tgid", "arg_tid", "ns_pid", "pid_ns", "si_pid",
 ];
 const TIMES: [&str; 3] = ["timestamp", "start_time", "since"];
+/// Measured, and not the same twice.
+const MEASURED: [&str; 10] = [
+    "lines_written",
+    "bytes_written",
+    "queue_bytes",
+    "queue_bytes_max",
+    "ring_bytes_max",
+    "canaries",
+    "images_cached",
+    "cgroups_cached",
+    "cpu_ms",
+    "rss_kib",
+];
 /// What is read of a target from `/proc` when it may be gone.
 const READ_LATE: [&str; 3] = ["exe", "args", "exe_source"];
 
@@ -92,11 +105,28 @@ fn change_field(key: &str, field: &mut Value, names: &BTreeMap<i64, String>) {
         *field = "<version>".into();
     } else if key == "seq" || key == "call_seq" {
         *field = "<seq>".into();
+    } else if MEASURED.contains(&key) && field.is_u64() {
+        *field = "<number>".into();
+    } else if key == "filters" {
+        *field = with_names(field.as_str().unwrap_or_default(), names).into();
     } else if key == "kernel" {
         *field = "<kernel>".into();
     } else {
         change(field, names);
     }
+}
+
+/// A text whose numbers are names where they have one.
+fn with_names(text: &str, names: &BTreeMap<i64, String>) -> String {
+    let mut named = String::new();
+    for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
+        let number = part.trim_end_matches(|c: char| !c.is_ascii_digit());
+        match number.parse().ok().and_then(|number| names.get(&number)) {
+            Some(name) => named += &format!("<{name}>{}", &part[number.len()..]),
+            None => named += part,
+        }
+    }
+    named
 }
 
 fn forget(target: &mut Value) {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::scenarios::coverage::Cell;
+
 const MARK: &str = "@sigtrail ";
 
 /// One thing that the guest says.
@@ -31,6 +33,7 @@ pub enum Message {
         lines: Vec<Value>,
         names: BTreeMap<i64, String>,
         doomed: Vec<i64>,
+        cells: Vec<Cell>,
         seconds: f64,
     },
     /// What went wrong in a scenario.

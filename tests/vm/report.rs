@@ -7,7 +7,13 @@ use std::{
     process::ExitCode,
 };
 
-use crate::{golden, normal::normal, protocol::Message, scenarios};
+use crate::{
+    golden,
+    normal::normal,
+    protocol::Message,
+    scenarios::{self, coverage::Cell},
+    table,
+};
 
 /// The last lines of a console that a failure shows.
 const CONSOLE_LINES: usize = 40;
@@ -23,16 +29,18 @@ struct Kernel {
     programs: BTreeMap<String, (Option<u32>, u32)>,
     /// By scenario: how long it took, and what is wrong.
     results: BTreeMap<String, (f64, Vec<String>)>,
+    cells: Vec<Cell>,
     problems: Vec<String>,
     ended: bool,
 }
 
 /// `DIRECTORY [--bless] [SCENARIO,...]`: the directory has a console's text
 /// for each kernel, `NAME.console`. With `--bless` the scenarios' golden files
-/// are written anew from the only kernel there.
+/// are written anew from the only kernel there; with `--table` the table of
+/// KERNELS.md is printed.
 pub fn main(args: &[String]) -> ExitCode {
     let bless = args.iter().any(|arg| arg == "--bless");
-    let mut words = args.iter().filter(|arg| *arg != "--bless");
+    let mut words = args.iter().filter(|arg| !arg.starts_with("--"));
     let directory = words.next().expect("a directory");
     let wanted: Vec<&str> = words.flat_map(|word| word.split(',')).collect();
     let wanted: Vec<&str> = (scenarios::ALL
@@ -50,12 +58,22 @@ pub fn main(args: &[String]) -> ExitCode {
     let mut kernels = Vec::new();
     for path in &consoles {
         let text = String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
-        let kernel = Kernel::of(&text, bless, &wanted);
         let name = path.file_stem().unwrap().to_string_lossy();
+        let mut kernel = Kernel::of(&text, bless, &wanted);
+        if !kernel.cells.is_empty() {
+            let wrong = table::differences(&name, &kernel.cells);
+            let result = kernel.results.entry(scenarios::COVERAGE.to_owned());
+            result.or_default().1.extend(wrong);
+        }
         success &= kernel.print(&name, &text, wanted.len());
         kernels.push(kernel);
     }
     print_programs(&kernels);
+    if args.iter().any(|arg| arg == "--table") {
+        let columns = (consoles.iter().zip(&kernels))
+            .map(|(path, kernel)| (path.file_stem().unwrap().to_string_lossy(), &*kernel.cells));
+        println!("\n{}", table::of(&columns.collect::<Vec<_>>()));
+    }
     if success {
         ExitCode::SUCCESS
     } else {
@@ -68,7 +86,11 @@ fn consoles(directory: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<_> = (files.map(|file| file.unwrap().path()))
         .filter(|path| path.extension().is_some_and(|kind| kind == "console"))
         .collect();
-    paths.sort();
+    // 5.10 before 6.1 before 6.12; the newest is called 7.
+    paths.sort_by_key(|path| {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        (golden::version(&name).unwrap_or((u32::MAX, 0)), name)
+    });
     paths
 }
 
@@ -120,14 +142,18 @@ impl Kernel {
                 lines,
                 names,
                 doomed,
+                cells,
                 seconds,
             } => {
+                self.cells.extend(cells);
                 let lines = normal(lines, &names, &doomed);
-                if bless && scenario != scenarios::END {
+                let is_compared =
+                    ![scenarios::END, scenarios::COVERAGE].contains(&scenario.as_str());
+                if bless && is_compared {
                     golden::bless(&scenario, &lines);
                 }
                 let wrong = match golden::version(&self.release) {
-                    _ if scenario == scenarios::END => Vec::new(),
+                    _ if !is_compared => Vec::new(),
                     Some(version) => golden::differences(&scenario, version, &lines),
                     None => vec![format!("{:?} is no release", self.release)],
                 };

@@ -9,6 +9,7 @@ use std::{
 use serde_json::Value;
 
 use crate::common::{Actor, DEADLINE, EINVAL, Ended, Sigtrail, command, party, wait_until_within};
+use crate::scenarios::coverage::Cell;
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -22,6 +23,8 @@ pub struct Stage {
     pub lines: Vec<Value>,
     /// What to call a pid, or a namespace's inode, in a golden file.
     pub names: BTreeMap<i64, String>,
+    /// What tells of each kind of call.
+    pub cells: Vec<Cell>,
     /// Those that may be gone before `/proc` is read.
     pub doomed: Vec<i64>,
     shared: Option<Sigtrail>,
@@ -123,7 +126,13 @@ impl Stage {
     /// The actor makes a call with this result, of which a line is to come.
     #[track_caller]
     pub fn call(&mut self, actor: &mut Actor, call: &str, ret: i64) {
-        self.unseen(actor, call, ret);
+        self.call_by("call", actor, call, ret);
+    }
+
+    /// As [`Self::call`], by this command of the actor's.
+    #[track_caller]
+    pub fn call_by(&mut self, command: &str, actor: &mut Actor, call: &str, ret: i64) {
+        assert_eq!(actor.get(&format!("{command} {call}")), ret, "{call}");
         self.awaited += 1;
     }
 

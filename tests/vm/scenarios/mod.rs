@@ -3,11 +3,13 @@
 
 mod calls;
 mod clock;
+pub mod coverage;
 mod cpus;
 mod filters;
 mod identity;
 mod outcomes;
 mod seccomp;
+mod senders;
 
 use crate::stage::Stage;
 
@@ -16,6 +18,9 @@ pub type Scenario = (&'static str, fn(&mut Stage));
 
 /// The end of the tracer that is shared, as if it were a scenario.
 pub const END: &str = "end_of_the_shared_tracer";
+
+/// Compared with the table of KERNELS.md instead of a golden file.
+pub const COVERAGE: &str = "coverage";
 
 /// In the order in which they are played.
 pub const ALL: &[Scenario] = &[
@@ -26,6 +31,9 @@ pub const ALL: &[Scenario] = &[
     ("calls_to_groups", calls::groups),
     ("calls_that_fail", calls::failures),
     ("calls_that_end_the_caller", calls::last_words),
+    ("senders_of_queued_signals", senders::queued),
+    ("senders_with_a_pidfd", senders::pidfds),
+    ("senders_of_32_bits", senders::narrow),
     ("outcomes_of_signals", outcomes::signals),
     ("outcomes_of_real_time_signals", outcomes::real_time),
     (
@@ -41,6 +49,7 @@ pub const ALL: &[Scenario] = &[
 
 /// Those with tracers of their own, played when the shared one has ended.
 pub const ALONE: &[Scenario] = &[
+    (COVERAGE, coverage::all),
     ("seccomp", seccomp::refused),
     ("filters", filters::all),
     ("clock_that_is_set", clock::set),
