@@ -389,7 +389,7 @@ impl<'obj> Run<'obj> {
         }
         self.release(u64::MAX)?;
         self.account_for_all();
-        let deadline = Instant::now() + CLOSE_TIMEOUT;
+        let deadline = Instant::now() + self.service.close_timeout().unwrap_or(CLOSE_TIMEOUT);
         self.make_room(deadline);
         let now_ns = monotonic_ns();
         self.emitter.say_losses(now_ns)?;

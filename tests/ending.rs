@@ -15,9 +15,9 @@ use std::{
 
 use common::{
     Actor, Ended, Line, Sigtrail, check_file, command, constant_part, lost, signals, tally_file,
-    timed, wait_for_file,
+    timed, wait_for_file, wait_until,
 };
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
 
 /// Within a second where the machine is idle; here it is full of floods, and
@@ -112,11 +112,14 @@ fn a_reader_that_has_stopped_does_not_hold_up_the_end() {
 fn a_second_signal_waits_for_nothing() {
     let _actor = flooder("st-end-second");
     let sigtrail = stuck("st-end-second");
-    sigtrail.signal(Signal::INT);
-    // While the first is pending, another is none.
-    sigtrail.wait_until_no_signal_is_pending();
-    sigtrail.signal(Signal::INT);
+    // One after the other, as by somebody who loses patience; what comes at
+    // once, as the two of timeout(1), is one.
+    let pid = sigtrail.pid();
+    let insists = std::thread::spawn(move || {
+        wait_until("the end", || kill_process(pid, Signal::INT).is_err());
+    });
     let ended = sigtrail.end();
+    insists.join().unwrap();
     // It did not even say what could not be written.
     assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(1)));
     assert!(ended.took < AT_ONCE, "{:?}", ended.took);

@@ -1,23 +1,29 @@
 //! Signals to this process, as the loop learns of them.
 
 use std::{
-    io::Read,
+    io::{self, Read},
     os::{
         fd::{AsFd, BorrowedFd},
         unix::net::UnixStream,
     },
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use anyhow::{Context, Result};
 use signal_hook::{
+    SigId,
     consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ},
     flag,
-    low_level::pipe,
+    low_level::{self, pipe},
 };
+
+use crate::clock::monotonic_ns;
+
+/// A signal that comes so long after the first is meant as another one.
+const INSISTENCE_NS: u64 = 100_000_000;
 
 /// Tells the loop of signals: a pipe ends its poll, a flag says why.
 pub struct Wake {
@@ -34,9 +40,9 @@ impl Wake {
         let reload = Arc::new(AtomicBool::new(false));
         let (pipe, write) = UnixStream::pair().context("making the signal pipe")?;
         (pipe.set_nonblocking(true)).context("making the signal pipe")?;
+        let first_ns = Arc::new(AtomicU64::new(0));
         for signal in [SIGINT, SIGTERM] {
-            // The second one does not wait for anything.
-            flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))
+            insist(signal, Arc::clone(&first_ns))
                 .and_then(|_| flag::register(signal, Arc::clone(&stop)))
                 .and_then(|_| pipe::register(signal, write.try_clone()?))
                 .with_context(|| format!("handling signal {signal}"))?;
@@ -65,6 +71,21 @@ impl Wake {
         while (&self.pipe).read(&mut bytes).is_ok_and(|read| read > 0) {}
         true
     }
+}
+
+/// The second one does not wait for anything. But one that comes at once is
+/// no insistence: timeout(1) sends two, to the process and to its group.
+fn insist(signal: i32, first_ns: Arc<AtomicU64>) -> io::Result<SigId> {
+    let action = move || {
+        let now_ns = monotonic_ns();
+        let first = first_ns.compare_exchange(0, now_ns, Ordering::Relaxed, Ordering::Relaxed);
+        if first.is_err_and(|first_ns| now_ns.saturating_sub(first_ns) >= INSISTENCE_NS) {
+            low_level::exit(1);
+        }
+    };
+    // SAFETY: it reads a clock, changes an atomic and calls _exit(2), which a
+    // signal handler may do.
+    unsafe { low_level::register(signal, action) }
 }
 
 impl AsFd for Wake {

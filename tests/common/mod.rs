@@ -143,14 +143,6 @@ impl Sigtrail {
         kill_process(self.pid(), signal).unwrap();
     }
 
-    pub fn wait_until_no_signal_is_pending(&self) {
-        let path = format!("/proc/{}/status", self.child.id());
-        wait_until("the signal's handler", || {
-            let status = fs::read_to_string(&path).unwrap();
-            status.contains("ShdPnd:\t0000000000000000\n")
-        });
-    }
-
     /// The first line, from where the last wait ended, that is as wanted.
     pub fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         self.wait_for_within(DEADLINE, wanted)
