@@ -1,7 +1,6 @@
 # Each target has one line of help: `make help` shows them.
 .DEFAULT_GOAL := help
-.PHONY: run test test-kernels test-packages test-reproducible check bench soak fuzz static deb rpm \
-	fmt clean help needs test-needs release
+.PHONY: run test test-kernels test-packages test-reproducible check bench soak fuzz static deb rpm fmt clean help needs test-needs release
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 

@@ -5,7 +5,11 @@
 
 mod common;
 
-use std::process::Command;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    process::Command,
+};
 
 use common::{
     Actor, EINVAL, EPERM, ESRCH, Scene, Sender, kill, now, party, set_relation, tgkill, tkill,
@@ -214,11 +218,17 @@ fn to_a_namespace_below_a_sender_is_honest_by_its_own_number() {
 
 #[test]
 fn in_a_user_namespace_a_sender_is_honest_by_its_user_id_there() {
+    // Where it was built, another user may not go.
+    let room = (tempfile::Builder::new().permissions(Permissions::from_mode(0o755)))
+        .tempdir()
+        .unwrap();
+    let program = room.path().join("actor");
+    fs::copy(common::program(), &program).unwrap();
     let mut unshare = Command::new("setpriv");
     unshare
         .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
         .args(["unshare", "--user", "--map-root-user"])
-        .arg(common::program());
+        .arg(&program);
     let mut actor = Actor::spawn(&mut unshare);
     let pid = actor.pid;
     let mut scene = Scene::of(&[&actor], &[]);

@@ -28,6 +28,17 @@ fn map(daemon: &Daemon, name: &str) -> MapHandle {
     panic!("no map {name}");
 }
 
+/// The threads, but for the first, of a process's children.
+fn threads_below(pid: i64) -> Vec<u32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    let tasks = (children.split_whitespace())
+        .flat_map(|child| fs::read_dir(format!("/proc/{child}/task")).into_iter())
+        .flatten();
+    tasks
+        .map(|task| task.unwrap().file_name().to_str().unwrap().parse().unwrap())
+        .collect()
+}
+
 /// Slots are taken from under calls that are under way.
 #[test]
 fn a_full_map_of_calls_loses_none() {
@@ -44,13 +55,14 @@ fn a_full_map_of_calls_loses_none() {
             .update(&key.to_ne_bytes(), &value, MapFlags::ANY)
             .unwrap();
     }
-    actor.start_flood(2, 4, 20_000);
-    let threads = || slots.keys().filter(|key| key[3] == 0).collect::<Vec<_>>();
-    wait_until("slots of threads", || threads().len() >= 8);
-    let threads = threads();
+    actor.start_flood(2, 4, 40_000);
+    wait_until("the flood's threads", || {
+        threads_below(actor.pid).len() == 8
+    });
+    let threads = threads_below(actor.pid);
     for key in threads.iter().cycle().take(400_000) {
         // It is there again with the thread's next call.
-        let _ = slots.delete(key);
+        let _ = slots.delete(&key.to_ne_bytes());
     }
     let calls = actor.end_flood();
     let run = daemon.stop();

@@ -6,13 +6,13 @@ use std::{
     io::{BufRead, BufReader, Seek, SeekFrom},
     os::unix::fs::MetadataExt,
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
 };
 
 use super::actor;
 use crate::{
-    common::timed,
+    common::{timed, wait_until},
     daemon::{Daemon, directory, files},
 };
 
@@ -100,11 +100,13 @@ fn a_million_lines_over_many_files_are_each_there_once_for_followers_too() {
     ];
     let daemon = Daemon::start(&path, "st-rotate", &more);
     let ended = AtomicBool::new(false);
+    let followed = AtomicU64::new(0);
     let (run, follower) = thread::scope(|scope| {
         let follower = scope.spawn(|| {
             let mut follower = Follower::default();
             while !ended.load(Ordering::Acquire) {
                 follower.look(&path);
+                followed.store(follower.count, Ordering::Release);
             }
             follower.look(&path);
             follower
@@ -113,6 +115,10 @@ fn a_million_lines_over_many_files_are_each_there_once_for_followers_too() {
         let ((), took) = timed(|| {
             while calls < LINES + LINES / 10 {
                 calls += actor.flood(2, 1, LINES / 20);
+                // Bursts at full speed; who is not followed is lost.
+                wait_until("the follower", || {
+                    followed.load(Ordering::Acquire) >= calls / 10 * 9
+                });
             }
         });
         println!("the flood took {took:?}");
