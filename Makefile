@@ -34,7 +34,8 @@ bench: release ## what tracing costs, beside untraced, sigsnoop and bpftrace
 soak: release ## ten minutes of 50,000 calls a second into rotated files (ARGS="--duration 1m")
 	@SUDO="$(SUDO)" tests/bench/soak $(ARGS)
 
-fuzz: needs ## fuzz what reads bytes from outside, for a minute each (ARGS=SECONDS)
+fuzz: ## fuzz what reads bytes from outside, for a minute each (ARGS=SECONDS)
+	@packaging/build-needs fuzz >&2
 	@tests/fuzz/run $(ARGS)
 
 static: ## one static binary for every distribution, the same from the same source

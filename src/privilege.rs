@@ -1,25 +1,43 @@
 //! Capabilities that only the start needs.
 
+use std::fs;
+
 use rustix::{
     io,
     thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities},
 };
 
 /// Loading, attaching and making the rings may need these: `CAP_SYS_ADMIN` where
-/// the kernel takes nothing less (`perf_event_paranoid` above 2),
-/// `CAP_SYS_RESOURCE` where it accounts locked memory, `CAP_SYS_NICE` for the
-/// poller's priority. What goes on, reading of maps and of `/proc`, does not.
+/// the kernel takes nothing less, `CAP_SYS_RESOURCE` where it accounts locked
+/// memory, `CAP_SYS_NICE` for the poller's priority. What goes on, reading of
+/// maps and of `/proc`, does not.
 const OF_THE_START: CapabilitySet = CapabilitySet::SYS_ADMIN
     .union(CapabilitySet::SYS_RESOURCE)
     .union(CapabilitySet::SYS_NICE);
 
+/// From which level on Debian's kernels refuse perf events to `CAP_PERFMON`.
+const PARANOIA: i32 = 3;
+
 /// Gives them up, for the calling thread and those that it starts later.
+///
+/// `CAP_SYS_ADMIN` stays where the kernel wants it for perf events: a CPU that
+/// comes on line needs a ring, or all calls on it would be lost.
 ///
 /// # Errors
 /// Where a filter of system calls refuses it.
 pub fn drop_those_of_the_start() -> io::Result<()> {
     let held = capabilities(None)?;
-    set_capabilities(None, without(held, OF_THE_START))
+    set_capabilities(None, without(held, not_needed()))
+}
+
+fn not_needed() -> CapabilitySet {
+    let level = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid");
+    let level = level.ok().and_then(|level| level.trim().parse().ok());
+    if level.is_none_or(|level: i32| level >= PARANOIA) {
+        OF_THE_START.difference(CapabilitySet::SYS_ADMIN)
+    } else {
+        OF_THE_START
+    }
 }
 
 fn without(held: CapabilitySets, these: CapabilitySet) -> CapabilitySets {
@@ -58,7 +76,8 @@ mod tests {
             (before.effective, after.effective),
             (before.permitted, after.permitted),
         ] {
-            assert_eq!(after, before.difference(OF_THE_START));
+            assert_eq!(after, before.difference(not_needed()));
+            assert!(!after.contains(CapabilitySet::SYS_RESOURCE));
             assert!(kept.iter().all(|&one| after.contains(one)));
         }
     }

@@ -12,12 +12,13 @@ const NAMED: [&str; 9] = [
 ];
 const TIMES: [&str; 3] = ["timestamp", "start_time", "since"];
 /// Measured, and not the same twice.
-const MEASURED: [&str; 10] = [
+const MEASURED: [&str; 11] = [
     "lines_written",
     "bytes_written",
     "queue_bytes",
     "queue_bytes_max",
     "ring_bytes_max",
+    "gap_ms_max",
     "canaries",
     "images_cached",
     "cgroups_cached",
