@@ -150,7 +150,7 @@ fn arguments_are_left_out_when_asked_for() {
 }
 
 fn copied(to: &Path) -> Actor {
-    fs::copy(program(), to).unwrap();
+    common::copy_executable(program(), to);
     Actor::spawn(&mut Command::new(to))
 }
 
@@ -188,7 +188,7 @@ fn files_without_a_name_have_the_one_they_had() {
     let deleted = copied(&path);
     fs::remove_file(&path).unwrap();
 
-    let memory = memfd_create("a\nmemfd", MemfdFlags::empty()).unwrap();
+    let memory = memfd_create("a\nmemfd", MemfdFlags::CLOEXEC).unwrap();
     let mut file = fs::File::from(memory);
     file.write_all(&fs::read(program()).unwrap()).unwrap();
     let link = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
@@ -231,7 +231,7 @@ fn paths_across_mounts_are_those_that_processes_see() {
         fs::create_dir(&path).unwrap();
         path
     });
-    fs::copy(program(), lower.join("actor")).unwrap();
+    common::copy_executable(program(), lower.join("actor"));
     let bound = at("bound");
     mount_bind(&lower, &bound).unwrap();
     let _bound = Mounted(bound.clone());
@@ -347,7 +347,7 @@ fn a_line_with_everything_in_it_is_cut_until_it_fits() {
     }
     fs::create_dir_all(&path).unwrap();
     path.push("actor");
-    fs::copy(program(), &path).unwrap();
+    common::copy_executable(program(), &path);
     let mut command = Command::new(&path);
     command.args(vec![OsStr::from_bytes(&[1; 100]); 50]);
     let mut actor = Actor::spawn(&mut command);

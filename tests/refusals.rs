@@ -30,7 +30,7 @@ impl Place {
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
         let place = Self { directory };
-        fs::copy(env!("CARGO_BIN_EXE_sigtrail"), place.path("sigtrail")).unwrap();
+        common::copy_executable(env!("CARGO_BIN_EXE_sigtrail"), place.path("sigtrail"));
         fs::create_dir(place.path("secret")).unwrap();
         fs::set_permissions(place.path("secret"), Permissions::from_mode(0o700)).unwrap();
         place

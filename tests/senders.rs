@@ -5,11 +5,7 @@
 
 mod common;
 
-use std::{
-    fs::{self, Permissions},
-    os::unix::fs::PermissionsExt,
-    process::Command,
-};
+use std::{fs::Permissions, os::unix::fs::PermissionsExt, process::Command};
 
 use common::{
     Actor, EINVAL, EPERM, ESRCH, Scene, Sender, kill, now, party, set_relation, tgkill, tkill,
@@ -223,7 +219,7 @@ fn in_a_user_namespace_a_sender_is_honest_by_its_user_id_there() {
         .tempdir()
         .unwrap();
     let program = room.path().join("actor");
-    fs::copy(common::program(), &program).unwrap();
+    common::copy_executable(common::program(), &program);
     let mut unshare = Command::new("setpriv");
     unshare
         .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])

@@ -245,7 +245,7 @@ fn a_number_that_is_used_again_is_another_process() {
         lines.push((line, start));
         // A different image for the second.
         let other = std::env::temp_dir().join(format!("st-again-{pid}"));
-        fs::copy(program(), &other).unwrap();
+        common::copy_executable(program(), &other);
         actor.exec(other.to_str().unwrap(), ["again", "x"]);
         fs::remove_file(&other).unwrap();
     }
@@ -267,7 +267,7 @@ fn an_exec_between_two_calls_gives_a_new_image() {
     let directory = tempfile::tempdir().unwrap();
     for (name, args) in [("one", ["a", "b"]), ("two", ["c", "d"])] {
         let path = directory.path().join(name);
-        fs::copy(program(), &path).unwrap();
+        common::copy_executable(program(), &path);
         actor.exec(path.to_str().unwrap(), args);
         let sender = Sender::seen(&actor);
         scene.call_as(&mut actor, &sender, kill(pid, USR1), 0);

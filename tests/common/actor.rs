@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, ErrorKind, Write},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
@@ -43,11 +43,15 @@ impl Actor {
 
     /// As whatever the command makes of it.
     pub fn spawn(command: &mut Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = None;
+        // A child of another test that has not executed its own yet may still
+        // have this executable open for writing.
+        wait_until("the executable", || match command.spawn() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => false,
+            spawned => child.replace(spawned.unwrap()).is_none(),
+        });
+        let mut child = child.unwrap();
         let mut actor = Self {
             input: child.stdin.take(),
             output: BufReader::new(child.stdout.take().unwrap()),
@@ -189,6 +193,15 @@ fn compile() -> PathBuf {
     assert!(status.success());
     fs::rename(fresh, &program).unwrap();
     program
+}
+
+/// Copies an executable. Another process does it: a file that is open for
+/// writing is not executed, and what this one has open its children have, too,
+/// until they execute something else.
+pub fn copy_executable(from: impl AsRef<Path>, to: impl AsRef<Path>) {
+    let mut cp = Command::new("cp");
+    let status = cp.arg(from.as_ref()).arg(to.as_ref()).status().unwrap();
+    assert!(status.success());
 }
 
 /// How long something took, for a message.

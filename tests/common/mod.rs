@@ -31,7 +31,7 @@ use serde_json::Value;
 
 #[allow(unused_imports)]
 pub use self::{
-    actor::{Actor, program, timed},
+    actor::{Actor, copy_executable, program, timed},
     check::{Checker, Line, Tally, check_file, check_lines, nanoseconds, tally_file, tally_lines},
     expect::*,
     fate::{recipient, recipients, set_fate},
