@@ -26,7 +26,9 @@ use sigtrail::{
 const CPUS: u32 = 2;
 /// About what a quarter of a default ring holds: one wake-up's worth.
 const EVENTS: usize = 3500;
-const SAMPLE_LEN: usize = 280;
+const SAMPLE_LEN: usize = 320;
+/// From the ABI to the claimed sender: a plain kill has none of that.
+const UNUSED_LEN: usize = 40;
 
 fn push_process(bytes: &mut Vec<u8>, pid: u32, comm: &[u8; 16]) {
     let (start_ns, cgroup_key) = (1_u64 << 40, 4242_u64);
@@ -61,6 +63,7 @@ fn sample(index: usize) -> [u8; SAMPLE_LEN] {
     for word in [target, target_tid, sig, ret, recipients, refused] {
         bytes.extend(i32::to_ne_bytes(word));
     }
+    bytes.extend([0; UNUSED_LEN]);
     push_process(&mut bytes, 3880, b"supervisord\0\0\0\0\0");
     push_process(&mut bytes, 3897, b"nginx: worker\0\0\0");
     let (ns_pid, delivered, handler, blocked_and_fatal) = (3897, 0, 2, 0);
