@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-pub use self::shown::{differences, filters_shown, shown};
+pub use self::shown::{FILTERS, differences, filters_shown, shown};
 use crate::{
     cli::TraceArgs,
     event::Syscall,

@@ -59,7 +59,8 @@ pub fn differences(one: &Config, other: &Config) -> Vec<&'static str> {
         .collect()
 }
 
-const FILTERS: [&str; 14] = [
+/// The keys of the filters.
+pub const FILTERS: [&str; 14] = [
     "sender_pid",
     "target_pid",
     "signal",

@@ -4,30 +4,13 @@ use anyhow::Result;
 
 use super::Run;
 use crate::{
-    config::{Config, differences},
+    config::{Config, FILTERS, differences},
     identity::Users,
     order::SLACK_NS,
 };
 
-/// What a reload puts in force; all else waits for a restart.
-const APPLIED: [&str; 16] = [
-    "sender_pid",
-    "target_pid",
-    "signal",
-    "failed",
-    "fatal",
-    "syscall",
-    "sender_comm",
-    "target_comm",
-    "sender_uid",
-    "target_uid",
-    "unit",
-    "container",
-    "target_unit",
-    "target_container",
-    "poll_interval",
-    "status_interval",
-];
+/// What a reload puts in force beside the filters; all else waits for a restart.
+const APPLIED: [&str; 2] = ["poll_interval", "status_interval"];
 
 impl Run<'_> {
     /// Does both, as far as it goes, and says so in the stream.
@@ -61,7 +44,7 @@ impl Run<'_> {
         (self.tracer.set_filters(&new.trace.filters)).map_err(|error| format!("{error:#}"))?;
         self.emitter.set_filters(&new);
         let kept: Vec<_> = (differences(&self.config, &new).into_iter())
-            .filter(|key| !APPLIED.contains(key))
+            .filter(|key| !FILTERS.contains(key) && !APPLIED.contains(key))
             .collect();
         if new.status_interval != self.config.status_interval {
             self.next_status = new
