@@ -76,4 +76,66 @@ static __always_inline void probe_recipient(struct recipient *r, struct task_str
 	}
 }
 
+/* Looking a target up costs as much as all the rest, and floods of signal 0
+ * ask for the same one: what was found stands for this long.
+ */
+#define LOOKED_UP_NS 1000000
+
+/*
+ * A call that signalled nobody (it failed, or signal 0 only asked) names its
+ * target by number alone: newer kernels can still be asked who that is.
+ */
+static __always_inline void look_up_target(void *ctx, struct call *call, struct slot *slot,
+					   enum hook hook)
+{
+	struct recipient *r = &call->recipient;
+	struct task_struct *task;
+	/* The kernel does not let kprobes. */
+	const int may_ask = hook != HOOK_KPROBE;
+	int how, pidfd = call->syscall == SYSCALL_PIDFD_SEND_SIGNAL;
+	int group = is_process_call(call);
+	__s32 pid = names_two(call->syscall) ? call->target_tid : call->target;
+
+	if (pidfd)
+		pid = is_group_call(call) ? 0 : call->pidfd_pid;
+	if (pid <= 0 || (may_ask && !bpf_ksym_exists(bpf_task_from_vpid)))
+		return;
+	/* A pidfd's number is the initial namespace's, the others the sender's. */
+	how = group | pidfd << 1;
+	if (slot && !call->ret && slot->looked_up == pid && slot->looked_up_how == how &&
+	    call->header.time_ns - slot->looked_up_ns < LOOKED_UP_NS) {
+		call->flags |= CALL_HAS_RECIPIENT;
+		return;
+	}
+	if (!may_ask)
+		task = find_task(pid, pidfd ? 0 : current_ns_level());
+	else if (pidfd)
+		task = bpf_task_from_pid(pid);
+	else
+		task = bpf_task_from_vpid(pid);
+	if (!task)
+		return;
+	if (may_ask)
+		read_recipient(r, task, group);
+	else
+		probe_recipient(r, task, group);
+	r->outcome = OUTCOME_NONE;
+	r->disposition = 0;
+	r->blocked = 0;
+	r->fatal = 0;
+	call->flags |= CALL_HAS_RECIPIENT;
+	if (!slot || slot->target_cgroup != r->process.cgroup_key) {
+		announce_cgroup(ctx, task, r->process.cgroup_key, hook);
+		if (slot)
+			slot->target_cgroup = r->process.cgroup_key;
+	}
+	if (slot) {
+		slot->looked_up = pid;
+		slot->looked_up_how = how;
+		slot->looked_up_ns = call->header.time_ns;
+	}
+	if (may_ask)
+		bpf_task_release(task);
+}
+
 #endif

@@ -17,12 +17,7 @@
 #include "sender.bpf.h"
 #include "witness.bpf.h"
 #include "lookup.bpf.h"
-
-/* Can an exit without an entry still tell its arguments? (5.15 and later) */
-static __always_inline int can_read_saved_args(void)
-{
-	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
-}
+#include "exit.bpf.h"
 
 static __always_inline int probe_entry(const struct args *a)
 {
@@ -46,134 +41,6 @@ static __always_inline int probe_entry(const struct args *a)
 	if (canary)
 		slot->call.header.kind = RECORD_CANARY;
 	return 0;
-}
-
-/* Looking a target up costs as much as all the rest, and floods of signal 0
- * ask for the same one: what was found stands for this long.
- */
-#define LOOKED_UP_NS 1000000
-
-/*
- * A call that signalled nobody (it failed, or signal 0 only asked) names its
- * target by number alone: newer kernels can still be asked who that is.
- */
-static __always_inline void look_up_target(void *ctx, struct call *call, struct slot *slot,
-					   enum hook hook)
-{
-	struct recipient *r = &call->recipient;
-	struct task_struct *task;
-	/* The kernel does not let kprobes. */
-	const int may_ask = hook != HOOK_KPROBE;
-	int how, pidfd = call->syscall == SYSCALL_PIDFD_SEND_SIGNAL;
-	int group = is_process_call(call);
-	__s32 pid = names_two(call->syscall) ? call->target_tid : call->target;
-
-	if (pidfd)
-		pid = is_group_call(call) ? 0 : call->pidfd_pid;
-	if (pid <= 0 || (may_ask && !bpf_ksym_exists(bpf_task_from_vpid)))
-		return;
-	/* A pidfd's number is the initial namespace's, the others the sender's. */
-	how = group | pidfd << 1;
-	if (slot && !call->ret && slot->looked_up == pid && slot->looked_up_how == how &&
-	    call->header.time_ns - slot->looked_up_ns < LOOKED_UP_NS) {
-		call->flags |= CALL_HAS_RECIPIENT;
-		return;
-	}
-	if (!may_ask)
-		task = find_task(pid, pidfd ? 0 : current_ns_level());
-	else if (pidfd)
-		task = bpf_task_from_pid(pid);
-	else
-		task = bpf_task_from_vpid(pid);
-	if (!task)
-		return;
-	if (may_ask)
-		read_recipient(r, task, group);
-	else
-		probe_recipient(r, task, group);
-	r->outcome = OUTCOME_NONE;
-	r->disposition = 0;
-	r->blocked = 0;
-	r->fatal = 0;
-	call->flags |= CALL_HAS_RECIPIENT;
-	if (!slot || slot->target_cgroup != r->process.cgroup_key) {
-		announce_cgroup(ctx, task, r->process.cgroup_key, hook);
-		if (slot)
-			slot->target_cgroup = r->process.cgroup_key;
-	}
-	if (slot) {
-		slot->looked_up = pid;
-		slot->looked_up_how = how;
-		slot->looked_up_ns = call->header.time_ns;
-	}
-	if (may_ask)
-		bpf_task_release(task);
-}
-
-/* Completes a call that returned, and sends it if its target is wanted. */
-static __always_inline void finish_call(void *ctx, struct call *call, struct slot *slot, __s32 ret,
-					enum hook hook)
-{
-	const struct filters *f = slot ? slot_filters(slot) : current_filters();
-	__u64 size = sizeof(*call);
-
-	if (call->header.kind == RECORD_CANARY) {
-		send_record(ctx, &call->header, sizeof(call->header));
-		return;
-	}
-	if (f->failed_only && ret >= 0)
-		return;
-	call->ret = ret;
-	/* No pidfd, whatever the file looked like. */
-	if (ret == -EBADF)
-		call->pidfd_pid = 0;
-	if (!call->recipient_count)
-		look_up_target(ctx, call, slot, hook);
-	if (f->fatal_only && !(slot && slot->target_matched))
-		return;
-	if (f->sets & TARGET_SETS && !(slot && slot->target_matched)) {
-		if (call->recipient_count)
-			return;
-		if (!(call->flags & CALL_HAS_RECIPIENT))
-			call->flags |= CALL_UNDECIDED;
-		else if (!wants_target(f, &call->recipient))
-			return;
-	}
-	read_sender(ctx, call, slot, hook);
-	if (!(call->flags & CALL_HAS_RECIPIENT))
-		size = __builtin_offsetof(struct call, recipient);
-	send_record(ctx, &call->header, size);
-}
-
-/* Seccomp refuses a call before its entry is traced, and slots can run out. */
-static __always_inline void exit_without_entry(void *ctx, __s32 ret, enum hook hook)
-{
-	struct call *call;
-	struct args a;
-	int canary;
-
-	if (trace_state != TRACE_ON)
-		return;
-	if (!can_read_saved_args()) {
-		struct counters *c = cpu_counters();
-
-		if (c)
-			c->entry_missing++;
-		return;
-	}
-	read_current_args(&a);
-	/* The exit tracepoint tells those that do not get to the kprobes. */
-	if (a.syscall == NO_SENDER || (hook == HOOK_KPROBE && a.abi == ABI_NATIVE))
-		return;
-	call = scratch(hook, SCRATCH_CALL);
-	canary = is_canary(a.syscall, a.arg[0], args_sig(&a));
-	if (!call || (!canary && !wants_call(current_filters(), a.syscall, args_sig(&a))))
-		return;
-	start_call(call, &a);
-	call->flags |= CALL_ENTRY_MISSING;
-	if (canary)
-		call->header.kind = RECORD_CANARY;
-	finish_call(ctx, call, 0, ret, hook);
 }
 
 /* The slot of the call that the current thread is in; 0: its entry was missed. */
