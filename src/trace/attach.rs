@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use libbpf_rs::{Link, ProgramMut, ProgramType, TracepointCategory};
 
-use super::{explain, preflight, skel::types};
+use super::{preflight, skel::types, words::explain};
 use crate::event::{Abi, Syscall};
 
 /// The first kernel that runs programs on system call tracepoints preemptibly,

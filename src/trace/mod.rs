@@ -1,11 +1,13 @@
 //! The only code that sees libbpf: open, configure, load, attach, drain.
 
 mod attach;
+mod counters;
 mod filters;
 pub mod preflight;
 mod raw;
 mod ring;
 mod wire;
+mod words;
 
 /// Generated from `bpf/sigtrail.bpf.c`.
 #[allow(missing_docs, clippy::all, clippy::pedantic, clippy::restriction)]
@@ -15,22 +17,20 @@ mod skel {
 }
 
 use std::{
-    collections::VecDeque,
     fs,
     mem::MaybeUninit,
-    ops::{Add, Sub},
     os::fd::{AsFd, BorrowedFd},
-    sync::Mutex,
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use libbpf_rs::{
-    Link, OpenObject, PrintLevel,
+    Link, OpenObject,
     skel::{OpenSkel, Skel, SkelBuilder},
 };
 
 pub use self::{
     attach::{Attach, Plan},
+    counters::Counters,
     filters::{COMM_MAX, Filters},
     ring::{Batch, Streams},
     wire::{Malformed, decode},
@@ -39,81 +39,11 @@ use self::{
     raw::{read_shared, recursion_misses, write_shared},
     ring::Ring,
     skel::{SigtrailSkel, SigtrailSkelBuilder, types},
+    words::{capture_warnings, explain, explain_rings},
 };
 
 /// The tracer's memory; the caller owns it so that the tracer can borrow it.
 pub type Storage = MaybeUninit<OpenObject>;
-
-/// What did not arrive, cause by cause, and how much was tried, since load.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Counters {
-    /// Records that the exit probes tried to send.
-    pub tried: u64,
-    /// Calls lost: their CPU's ring was full.
-    pub ring_full: u64,
-    /// Calls lost: their CPU had no ring, as after it was taken on line.
-    pub ring_absent: u64,
-    /// Calls lost: the ring refused them for another reason.
-    pub ring_error: u64,
-    /// Calls lost: the entry was not seen and the kernel is too old (before
-    /// 5.15) to tell the arguments at the exit.
-    pub entry_missing: u64,
-    /// Calls lost: the kernel skipped an exit probe. With `--attach raw` it may
-    /// have been another system call's.
-    pub probe_skipped: u64,
-    /// Entries that found no slot. Their exits still report the calls.
-    pub inflight_full: u64,
-    /// Records that are not calls, refused by the rings: a recipient of a
-    /// group, which its call's line counts, or a name, which is sent again.
-    pub other_refused: u64,
-}
-
-impl Counters {
-    /// Calls lost, with the cause's name in the records.
-    pub fn losses(&self) -> [(&'static str, u64); 5] {
-        [
-            ("ring_full", self.ring_full),
-            ("ring_absent", self.ring_absent),
-            ("ring_error", self.ring_error),
-            ("entry_missing", self.entry_missing),
-            ("probe_skipped", self.probe_skipped),
-        ]
-    }
-
-    /// Records that the rings refused.
-    pub fn refused(&self) -> u64 {
-        self.ring_full + self.ring_absent + self.ring_error + self.other_refused
-    }
-
-    fn each(self, other: Self, f: impl Fn(u64, u64) -> u64) -> Self {
-        Self {
-            tried: f(self.tried, other.tried),
-            ring_full: f(self.ring_full, other.ring_full),
-            ring_absent: f(self.ring_absent, other.ring_absent),
-            ring_error: f(self.ring_error, other.ring_error),
-            entry_missing: f(self.entry_missing, other.entry_missing),
-            probe_skipped: f(self.probe_skipped, other.probe_skipped),
-            inflight_full: f(self.inflight_full, other.inflight_full),
-            other_refused: f(self.other_refused, other.other_refused),
-        }
-    }
-}
-
-impl Add for Counters {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        self.each(other, u64::saturating_add)
-    }
-}
-
-impl Sub for Counters {
-    type Output = Self;
-
-    fn sub(self, other: Self) -> Self {
-        self.each(other, u64::saturating_sub)
-    }
-}
 
 /// How to trace.
 #[derive(Debug, Clone, Default)]
@@ -451,66 +381,4 @@ impl<'obj> Tracer<'obj> {
 fn online_cpus() -> Result<String> {
     const ONLINE: &str = "/sys/devices/system/cpu/online";
     fs::read_to_string(ONLINE).with_context(|| format!("reading {ONLINE}"))
-}
-
-/// libbpf's own words on what went wrong, kept for the error message: it hands
-/// them to a plain function, so they need a static.
-static WARNINGS: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
-const WARNINGS_KEPT: usize = 8;
-
-fn capture_warnings() {
-    libbpf_rs::set_print(Some((PrintLevel::Warn, |_, text| {
-        if let Ok(mut warnings) = WARNINGS.lock() {
-            if warnings.len() == WARNINGS_KEPT {
-                warnings.pop_front();
-            }
-            // The verifier's log has thousands of lines; its end says why.
-            let text = text.trim();
-            let last = (text.lines().rev())
-                .find(|line| !line.starts_with("-- END") && !line.starts_with("processed "));
-            let short = match last {
-                Some(last) if text.lines().nth(1).is_some() => last,
-                _ => text,
-            };
-            warnings.push_back(short.chars().take(300).collect());
-        }
-    })));
-}
-
-fn take_warnings() -> Vec<String> {
-    WARNINGS
-        .lock()
-        .map(|mut warnings| Vec::from(std::mem::take(&mut *warnings)))
-        .unwrap_or_default()
-}
-
-fn explain(error: libbpf_rs::Error) -> anyhow::Error {
-    let warnings = take_warnings();
-    let error = anyhow!("{error:#}");
-    if warnings.is_empty() {
-        error
-    } else {
-        error.context(warnings.join("; "))
-    }
-}
-
-fn explain_rings(error: anyhow::Error) -> anyhow::Error {
-    let code = error
-        .downcast_ref::<std::io::Error>()
-        .and_then(std::io::Error::raw_os_error);
-    // Two calls can fail with the same error; libbpf's words tell which did.
-    let mapped = (take_warnings().iter()).any(|text| text.contains("failed to mmap"));
-    let hint = match code.map(rustix::io::Errno::from_raw_os_error) {
-        Some(rustix::io::Errno::PERM) if mapped => {
-            "the rings take more locked memory than the limit (ulimit -l) leaves; choose a smaller \
-             --ring-size, raise the limit, or give sigtrail CAP_IPC_LOCK"
-        }
-        Some(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => {
-            "perf_event_open was refused: where kernel.perf_event_paranoid is above 2 (Debian's \
-             default) CAP_SYS_ADMIN is needed; run sigtrail as root"
-        }
-        Some(rustix::io::Errno::NOMEM) => "choose a smaller --ring-size",
-        _ => return error,
-    };
-    error.context(hint)
 }
