@@ -104,6 +104,12 @@ static __always_inline __u32 saved_nr(const struct pt_regs *regs)
 	return BPF_CORE_READ(regs, orig_ax);
 }
 
+/* What stands where the result will. */
+static __always_inline __s32 saved_result(const struct pt_regs *regs)
+{
+	return BPF_CORE_READ(regs, ax);
+}
+
 static __always_inline void read_saved_args(struct args *a, const struct pt_regs *regs)
 {
 	if (a->abi == ABI_I386) {
@@ -204,6 +210,12 @@ static __always_inline long returned(const struct pt_regs *ctx)
 static __always_inline __u32 saved_nr(const struct pt_regs *regs)
 {
 	return BPF_CORE_READ(regs, syscallno);
+}
+
+/* What stands where the result will. */
+static __always_inline __s32 saved_result(const struct pt_regs *regs)
+{
+	return BPF_CORE_READ(regs, regs[0]);
 }
 
 static __always_inline void read_saved_args(struct args *a, const struct pt_regs *regs)

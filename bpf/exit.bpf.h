@@ -3,11 +3,8 @@
 #ifndef SIGTRAIL_EXIT_BPF_H
 #define SIGTRAIL_EXIT_BPF_H
 
-/* Can an exit without an entry still tell its arguments? (5.15 and later) */
-static __always_inline int can_read_saved_args(void)
-{
-	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
-}
+#define SIGSYS 31
+#define PF_SIGNALED 0x400
 
 /* Completes a call that returned, and sends it if its target is wanted. */
 static __always_inline void finish_call(void *ctx, struct call *call, struct slot *slot, __s32 ret,
@@ -44,35 +41,71 @@ static __always_inline void finish_call(void *ctx, struct call *call, struct slo
 	send_record(ctx, &call->header, size);
 }
 
+/*
+ * No call that sends signals returns more than 0: where seccomp kills, it has
+ * put the registers back for whoever looks at the dead.
+ */
+static __always_inline int is_rolled_back(__s32 ret)
+{
+	return ret > 0;
+}
+
+/* A call of which nothing was seen before its end: that of its registers. */
+static __always_inline void tell_unseen(void *ctx, const struct args *a, __s32 ret, enum hook hook)
+{
+	struct call *call = scratch(hook, SCRATCH_CALL);
+	int canary = is_canary(a->syscall, a->arg[0], args_sig(a));
+
+	if (!call || (!canary && !wants_call(current_filters(), a->syscall, args_sig(a))))
+		return;
+	start_call(call, a);
+	call->flags |= CALL_ENTRY_MISSING;
+	if (canary)
+		call->header.kind = RECORD_CANARY;
+	/* It was not let in, whatever stands there instead of a result. */
+	finish_call(ctx, call, 0, is_rolled_back(ret) ? -ENOSYS : ret, hook);
+}
+
 /* Seccomp refuses a call before its entry is traced, and slots can run out. */
 static __always_inline void exit_without_entry(void *ctx, __s32 ret, enum hook hook)
 {
-	struct call *call;
+	struct counters *c;
 	struct args a;
-	int canary;
 
 	if (trace_state != TRACE_ON)
 		return;
-	if (!can_read_saved_args()) {
-		struct counters *c = cpu_counters();
-
+	read_current_args(&a);
+	/* The exit tracepoint tells those that do not get to the kprobes. */
+	if (hook == HOOK_KPROBE && a.abi == ABI_NATIVE)
+		return;
+	if (a.syscall == NO_SENDER) {
+		c = hook == HOOK_EXIT ? cpu_counters() : 0;
 		if (c)
 			c->entry_missing++;
 		return;
 	}
+	tell_unseen(ctx, &a, ret, hook);
+}
+
+/*
+ * A thread that ends by SIGSYS. Where seccomp kills, the kernel may end it at
+ * once, and no exit is traced; nor is that of a 32-bit caller. Then the call
+ * stands in the saved registers, without a result.
+ */
+static __always_inline void death_by_sigsys(void *ctx, struct task_struct *task)
+{
+	struct args a;
+	__s32 ret;
+
 	read_current_args(&a);
-	/* The exit tracepoint tells those that do not get to the kprobes. */
-	if (a.syscall == NO_SENDER || (hook == HOOK_KPROBE && a.abi == ABI_NATIVE))
+	if (a.syscall == NO_SENDER)
 		return;
-	call = scratch(hook, SCRATCH_CALL);
-	canary = is_canary(a.syscall, a.arg[0], args_sig(&a));
-	if (!call || (!canary && !wants_call(current_filters(), a.syscall, args_sig(&a))))
+	/* By a signal: on its way back, which the exit probes see. */
+	if (task->flags & PF_SIGNALED && (a.abi == ABI_NATIVE || attach_mode == ATTACH_RAW))
 		return;
-	start_call(call, &a);
-	call->flags |= CALL_ENTRY_MISSING;
-	if (canary)
-		call->header.kind = RECORD_CANARY;
-	finish_call(ctx, call, 0, ret, hook);
+	ret = saved_result(saved_regs());
+	if (is_rolled_back(ret) || ret == -ENOSYS)
+		tell_unseen(ctx, &a, ret, HOOK_DEATH);
 }
 
 #endif

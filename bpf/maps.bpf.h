@@ -6,6 +6,7 @@
 #define ENOENT 2
 #define EBADF 9
 #define ENOSPC 28
+#define ENOSYS 38
 #define EOPNOTSUPP 95
 
 /* Set by the poller. */
@@ -117,7 +118,8 @@ enum hook {
 	HOOK_EXIT = 0,
 	HOOK_KPROBE = 1,
 	HOOK_WITNESS = 2,
-	HOOKS = 3,
+	HOOK_DEATH = 3,
+	HOOKS = 4,
 };
 
 enum scratch_use {

@@ -29,10 +29,10 @@ static __always_inline int probe_entry(const struct args *a)
 		return 0;
 	canary = is_canary(a->syscall, a->arg[0], args_sig(a));
 	wanted = canary || wants_call(f, a->syscall, args_sig(a));
-	/* Without saved registers only a slot tells the exit "not wanted"; and
-	 * with kprobes only a slot tells it from a call that did not get so far.
+	/* With kprobes only a slot tells the exit "not wanted" from a call that
+	 * did not get so far.
 	 */
-	if (!wanted && can_read_saved_args() && attach_mode != ATTACH_KPROBE)
+	if (!wanted && attach_mode != ATTACH_KPROBE)
 		return 0;
 	slot = take_slot();
 	if (!slot)
@@ -218,6 +218,17 @@ int kprobe_exit(struct pt_regs *ctx)
 		c->kprobe_exits++;
 	if (state == SLOT_WANTED)
 		finish_call(ctx, &slot->call, slot, ret, HOOK_KPROBE);
+	return 0;
+}
+
+/* (task, ...) */
+SEC("tp_btf/sched_process_exit")
+int thread_death(__u64 *ctx)
+{
+	struct task_struct *task = (void *)ctx[0];
+
+	if (trace_state == TRACE_ON && (task->exit_code & 0x7f) == SIGSYS)
+		death_by_sigsys(ctx, task);
 	return 0;
 }
 

@@ -289,6 +289,7 @@ struct task_struct {
 	void *stack;
 	unsigned int flags;
 	int exit_state;
+	int exit_code;
 	int pid;
 	int tgid;
 	struct task_struct *real_parent;

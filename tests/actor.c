@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -64,8 +65,13 @@ static void wait_for_ever(void)
 		pause();
 }
 
+static long number32_of(long number);
+
+/* By name, for 32-bit callers 32:NAME, or by number. */
 static long number_of(const char *name)
 {
+	if (!strncmp(name, "32:", 3))
+		return number32_of(number_of(name + 3));
 	if (name[0] >= '0' && name[0] <= '9')
 		return atol(name);
 	if (!strcmp(name, "kill"))
@@ -189,16 +195,17 @@ static void *make_call(void *data)
 	struct call *call = data;
 	long ret;
 
+	call->tid = syscall(SYS_gettid);
 	if (call->narrow) {
 		call->ret = call32(call);
 	} else {
 		ret = syscall(call->number, call->arg[0], call->arg[1], call->arg[2], call->arg[3]);
 		call->ret = ret < 0 ? -errno : ret;
 	}
-	call->tid = syscall(SYS_gettid);
 	return NULL;
 }
 
+/* It may not survive: then the result is 0. */
 static void call_from_thread(struct call *call)
 {
 	pthread_t thread;
@@ -268,43 +275,92 @@ static long deny(long number, unsigned int action)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) ? -errno : 0;
 }
 
-/* 0 calls: without end. */
+/* Calls to itself; 0 calls: without end. */
+struct flood {
+	unsigned long calls;
+	int signal;
+};
+
 static void *flood_thread(void *data)
 {
-	unsigned long calls = *(unsigned long *)data;
+	const struct flood *flood = data;
 	pid_t self = getpid();
 
-	for (unsigned long i = 0; calls == 0 || i < calls; i++)
-		if (syscall(SYS_kill, self, 0))
+	for (unsigned long i = 0; flood->calls == 0 || i < flood->calls; i++)
+		if (syscall(SYS_kill, self, flood->signal))
 			die("kill");
 	return NULL;
 }
 
-static void flood_process(long threads, unsigned long calls)
+static void flood_process(long threads, struct flood *flood)
 {
 	pthread_t thread[threads];
 
 	for (long i = 0; i < threads; i++)
-		if (pthread_create(&thread[i], NULL, flood_thread, &calls))
+		if (pthread_create(&thread[i], NULL, flood_thread, flood))
 			die("pthread_create");
 	for (long i = 0; i < threads; i++)
 		pthread_join(thread[i], NULL);
 	_exit(0);
 }
 
-static void flood(long processes, long threads, unsigned long calls)
+static void wait_for_floods(long processes)
 {
 	int status;
 
-	for (long i = 0; i < processes; i++)
-		if (fork_mortal() == 0)
-			flood_process(threads, calls);
 	printf("0\n");
 	fflush(stdout);
 	for (long i = 0; i < processes; i++)
 		if (wait(&status) < 0 || status)
 			die("flood");
-	printf("%lu\n", processes * threads * calls);
+}
+
+static void flood(long processes, long threads, struct flood flood)
+{
+	for (long i = 0; i < processes; i++)
+		if (fork_mortal() == 0)
+			flood_process(threads, &flood);
+	wait_for_floods(processes);
+	printf("%lu\n", processes * threads * flood.calls);
+}
+
+/* A flood by processes that run on one CPU only while nobody else wants it,
+ * beside one that always does: each is preempted wherever it can be.
+ */
+static void evade(long cpu, long processes, struct flood flood)
+{
+	struct sched_param none = { 0 };
+	volatile int *over;
+	cpu_set_t cpus;
+	pid_t busy;
+
+	over = mmap(NULL, sizeof(*over), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (over == MAP_FAILED)
+		die("mmap");
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	busy = fork_mortal();
+	if (busy == 0) {
+		if (sched_setaffinity(0, sizeof(cpus), &cpus))
+			die("sched_setaffinity");
+		while (!*over)
+			;
+		_exit(0);
+	}
+	for (long i = 0; i < processes; i++) {
+		if (fork_mortal())
+			continue;
+		if (sched_setaffinity(0, sizeof(cpus), &cpus) ||
+		    sched_setscheduler(0, SCHED_IDLE, &none))
+			die("sched_setscheduler");
+		flood_thread(&flood);
+		_exit(0);
+	}
+	wait_for_floods(processes);
+	*over = 1;
+	if (waitpid(busy, NULL, 0) != busy)
+		die("waitpid");
+	printf("%lu\n", processes * flood.calls);
 }
 
 static long set_comm(const char *hex)
@@ -535,9 +591,14 @@ static void obey(char **word)
 	} else if (!strcmp(command, "deny")) {
 		printf("%ld\n", deny(number_of(word[1]), SECCOMP_RET_ERRNO | value_of(word[2])));
 	} else if (!strcmp(command, "forbid")) {
-		printf("%ld\n", deny(number_of(word[1]), SECCOMP_RET_KILL_PROCESS));
+		printf("%ld\n", deny(number_of(word[1]), word[2] ? SECCOMP_RET_KILL_THREAD :
+								  SECCOMP_RET_KILL_PROCESS));
 	} else if (!strcmp(command, "flood")) {
-		flood(value_of(word[1]), value_of(word[2]), value_of(word[3]));
+		flood(value_of(word[1]), value_of(word[2]),
+		      (struct flood){ value_of(word[3]), (int)value_of(word[4]) });
+	} else if (!strcmp(command, "evade")) {
+		evade(value_of(word[1]), value_of(word[2]),
+		      (struct flood){ value_of(word[3]), (int)value_of(word[4]) });
 	} else if (!strcmp(command, "make")) {
 		printf("%d\n", make_child(word[1], value_of(word[2]), value_of(word[3])));
 	} else if (!strcmp(command, "join")) {

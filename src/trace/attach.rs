@@ -162,6 +162,7 @@ impl Plan {
                 entries.push(place("kprobe_enter", false));
             }
         }
+        exits.push(own("thread_death"));
         exits.push(own("signal_witness"));
         exits.append(&mut entries);
         exits
@@ -184,7 +185,7 @@ impl Plan {
             return list;
         }
         list.push(if narrow_hooked {
-            "32-bit calls that seccomp refuses: not seen"
+            "32-bit calls that seccomp refuses with an error: not seen"
         } else {
             "32-bit callers: witness only"
         });

@@ -13,8 +13,8 @@ pub struct Counters {
     pub ring_absent: u64,
     /// Calls lost: the ring refused them for another reason.
     pub ring_error: u64,
-    /// Calls lost: the entry was not seen and the kernel is too old (before
-    /// 5.15) to tell the arguments at the exit.
+    /// Calls lost: the entry was not seen, and the arguments could not be read
+    /// at the exit.
     pub entry_missing: u64,
     /// Calls lost: the kernel skipped an exit probe. With `--attach raw` it may
     /// have been another system call's.

@@ -15,6 +15,7 @@ use super::{
 pub const EPERM: i64 = -1;
 pub const ESRCH: i64 = -3;
 pub const EINVAL: i64 = -22;
+pub const ENOSYS: i64 = -38;
 
 /// What a line must say of its sender.
 #[derive(Debug, Clone)]
@@ -176,6 +177,7 @@ impl Call {
             EPERM => line["errno"] = "EPERM".into(),
             ESRCH => line["errno"] = "ESRCH".into(),
             EINVAL => line["errno"] = "EINVAL".into(),
+            ENOSYS => line["errno"] = "ENOSYS".into(),
             _ => panic!("the tests do not know the error {ret}"),
         }
         if let Self::Kill {

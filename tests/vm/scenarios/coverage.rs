@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::{
-    common::{Actor, EPERM},
+    common::{Actor, EINVAL, EPERM},
     stage::Stage,
 };
 
@@ -34,19 +34,35 @@ pub fn all(stage: &mut Stage) {
             assert_eq!(sender.get(&format!("{command} {call} {args}")), 0);
             note(stage, format!("`{call}`, {kind}"), &sender);
         }
+        for (kind, command, number) in [("", "call", ""), ("32-bit, ", "call32", "32:")] {
+            let mut sender = Actor::start();
+            let args = prepare(&mut sender, call);
+            sender.make(&format!("deny {number}{call} 1"));
+            assert_eq!(sender.get(&format!("{command} {call} {args}")), EPERM);
+            let kind = format!("`{call}`, {kind}refused by seccomp");
+            if number.is_empty() {
+                note(stage, kind, &sender);
+            } else {
+                note_before_another(stage, kind, &mut sender);
+            }
+        }
+        for (kind, command, number) in [("", "call", ""), ("32-bit, ", "call32", "32:")] {
+            let mut sender = Actor::start();
+            let args = prepare(&mut sender, call);
+            sender.make("unblock");
+            sender.make(&format!("forbid {number}{call}"));
+            sender.tell(&format!("{command} {call} {args}"));
+            assert_eq!(sender.wait_for_death(), SIGSYS);
+            let kind = format!("`{call}`, {kind}for which seccomp kills");
+            note(stage, kind, &sender);
+        }
         let mut sender = Actor::start();
         let args = prepare(&mut sender, call);
-        sender.make(&format!("deny {call} 1"));
-        assert_eq!(sender.get(&format!("call {call} {args}")), EPERM);
-        note(stage, format!("`{call}`, refused by seccomp"), &sender);
-
-        let mut sender = Actor::start();
-        let args = prepare(&mut sender, call);
-        sender.make("unblock");
-        sender.make(&format!("forbid {call}"));
-        sender.tell(&format!("call {call} {args}"));
-        assert_eq!(sender.wait_for_death(), SIGSYS);
-        note(stage, format!("`{call}`, for which seccomp kills"), &sender);
+        sender.make(&format!("forbid {call} thread"));
+        let [made, tid] = (sender.ask(&format!("threadcall {call} {args}")).try_into()).unwrap();
+        assert!(made == 0 && tid != sender.pid, "{made}, {tid}");
+        let kind = format!("`{call}`, for which seccomp kills a thread");
+        note(stage, kind, &sender);
     }
     let ended = stage.stop();
     assert_eq!(ended.lines.last().unwrap().value["state"], "stopped");
@@ -66,16 +82,30 @@ fn prepare(sender: &mut Actor, call: &str) -> String {
 }
 
 fn note(stage: &mut Stage, kind: String, sender: &Actor) {
+    let how = told_of(stage, sender, |_| false);
+    stage.cells.push((kind, how.to_owned()));
+}
+
+/// Where nothing is to be expected, the line of another call ends the wait.
+fn note_before_another(stage: &mut Stage, kind: String, sender: &mut Actor) {
+    const NO_SIGNAL: i64 = 99;
+    let call = format!("call tkill {} {NO_SIGNAL}", sender.pid);
+    assert_eq!(sender.get(&call), EINVAL);
+    let how = told_of(stage, sender, |line| line["signal_number"] == NO_SIGNAL);
+    stage.cells.push((kind, how.to_owned()));
+}
+
+fn told_of(stage: &mut Stage, sender: &Actor, ends: impl Fn(&Value) -> bool) -> &'static str {
     let deadline = Instant::now() + PATIENCE;
     let mut how = "not seen";
     while how == "not seen" {
         let left = deadline.saturating_duration_since(Instant::now());
         match stage.own().try_next(left) {
-            Some(line) => how = meaning(&line, sender),
-            None => break,
+            Some(line) if !ends(&line) => how = meaning(&line, sender),
+            _ => break,
         }
     }
-    stage.cells.push((kind, how.to_owned()));
+    how
 }
 
 fn meaning(line: &Value, sender: &Actor) -> &'static str {
