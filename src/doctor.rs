@@ -85,6 +85,11 @@ fn trace_canary(report: &mut Report) {
         let found = [tracer.attach_name()].into_iter().chain(uncovered);
         let found = found.collect::<Vec<_>>().join("; ");
         report.line("coverage", Ok(found));
+        if let Some(why) = tracer.refusal() {
+            say(&format!(
+                "      kprobes would be better, but were refused: {why}"
+            ));
+        }
         report.line("canary", canary(&mut tracer));
     }
 }

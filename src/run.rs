@@ -61,6 +61,13 @@ pub fn trace(args: TraceArgs, config: Config, users: Users) -> Result<ExitCode> 
     // No call is older than the line that says it has started.
     let start_ns = monotonic_ns();
     tracer.attach()?;
+    if let Some(why) = tracer.refusal() {
+        let attach = tracer.attach_name();
+        let _ = writeln!(
+            io::stderr(),
+            "sigtrail: kprobes were refused ({why}); --attach {attach} takes their place"
+        );
+    }
     // As auditd does: who floods must not keep the reader of the rings from
     // running. Where it is refused, losses are counted as ever.
     let _ = setpriority_process(None, NICE);

@@ -55,6 +55,8 @@ pub struct Plan {
     narrow: bool,
     /// The kernel may skip exit probes.
     skippable: bool,
+    /// Nobody has asked for kprobes: what is hooked if they are refused.
+    fallback: Option<Mode>,
 }
 
 /// A place where a program is hooked.
@@ -101,16 +103,32 @@ impl Plan {
             (Attach::Auto, false, kprobes) => (Mode::Tracepoint, kprobes.is_ok()),
             (Attach::Tracepoint, ..) => (Mode::Tracepoint, false),
         };
+        let by_choice = attach == Attach::Auto && mode == Mode::Kprobe;
         Ok(Self {
             mode,
             narrow,
             skippable: skips && mode == Mode::Tracepoint,
+            fallback: by_choice.then_some(Mode::Raw),
         })
     }
 
-    /// Is this one of the programs to load?
+    /// What to hook instead, if this is refused.
+    pub(super) fn fallback(self) -> Option<Self> {
+        self.fallback.map(|mode| Self {
+            mode,
+            narrow: false,
+            skippable: false,
+            fallback: None,
+        })
+    }
+
+    /// Is this one of the programs to load? What has to be loaded is decided
+    /// before the first is hooked, so the fall-back's are, too.
     pub(super) fn needs(self, program: &str) -> bool {
-        program == "signal_witness" || self.places().iter().any(|place| place.program == program)
+        let plans = [Some(self), self.fallback()];
+        (plans.iter().flatten())
+            .flat_map(|plan| plan.places())
+            .any(|place| place.program == program)
     }
 
     /// Exits before entries: an entry without its exit would look like a call
@@ -299,12 +317,17 @@ mod tests {
                 mode,
                 narrow,
                 skippable,
+                fallback: None,
             })
+        };
+        let with_fallback = Plan {
+            fallback: Some(Mode::Raw),
+            ..expected(Mode::Kprobe, true, false).unwrap()
         };
         let cases = [
             (Auto, false, false, expected(Mode::Tracepoint, false, false)),
             (Auto, false, true, expected(Mode::Tracepoint, true, false)),
-            (Auto, true, true, expected(Mode::Kprobe, true, false)),
+            (Auto, true, true, Some(with_fallback)),
             (Auto, true, false, expected(Mode::Raw, false, false)),
             (
                 Tracepoint,
@@ -347,5 +370,8 @@ mod tests {
         assert!(!raw.needs("syscall_exit") && !raw.needs("kprobe_exit"));
         let tracepoint = plan(Attach::Tracepoint, false, true).unwrap();
         assert!(tracepoint.needs("kill_enter") && !tracepoint.needs("kprobe_enter"));
+        let auto = plan(Attach::Auto, true, true).unwrap();
+        assert!(auto.needs("kprobe_enter") && auto.needs("raw_enter"));
+        assert_eq!(auto.fallback(), plan(Attach::Raw, true, true));
     }
 }

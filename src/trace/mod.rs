@@ -98,6 +98,7 @@ pub struct Tracer<'obj> {
     plan: Plan,
     /// 32-bit callers are hooked, too, by kprobes.
     narrow_hooked: bool,
+    refusal: Option<String>,
     /// Between two sets of rings.
     streams: Streams,
     cpus: usize,
@@ -142,6 +143,7 @@ impl<'obj> Tracer<'obj> {
             skel,
             plan,
             narrow_hooked: false,
+            refusal: None,
             ring_bytes: options.ring_bytes,
             online: String::new(),
             absent_then: 0,
@@ -170,14 +172,36 @@ impl<'obj> Tracer<'obj> {
     }
 
     /// As [`Self::attach`], with the result for each place. Those for 32-bit
-    /// callers that are refused are left out: see [`Self::uncovered`].
+    /// callers that are refused are left out: see [`Self::uncovered`]. If
+    /// kprobes are refused that nobody has asked for, others take their place.
     pub fn attach_each(&mut self) -> Vec<(String, Result<()>)> {
+        let mut results = self.hook();
+        let refusal = results.iter().find_map(|(name, result)| {
+            let why = result.as_ref().err()?;
+            Some(format!("{name}: {why:#}"))
+        });
+        if let Some((refusal, plan)) = refusal.zip(self.plan.fallback()) {
+            self.unhook();
+            self.plan = plan;
+            self.refusal = Some(refusal);
+            if let Some(bss) = self.skel.maps.bss_data.as_mut() {
+                write_shared(&mut bss.attach_mode, plan.to_wire());
+            }
+            results = self.hook();
+        }
+        if let Some(bss) = self.skel.maps.bss_data.as_mut() {
+            let probed = self.plan.exits_probed(self.narrow_hooked);
+            write_shared(&mut bss.exits_probed, probed);
+        }
+        self.set_state(types::trace_state::TRACE_ON);
+        results
+    }
+
+    fn hook(&mut self) -> Vec<(String, Result<()>)> {
         let mut results = Vec::new();
-        let mut refused = false;
-        let places = self.plan.places();
+        let (mut hooked_narrow, mut refused_narrow) = (false, false);
         let object = self.skel.object_mut();
-        let mut hooked_narrow = false;
-        for place in places {
+        for place in self.plan.places() {
             let mut programs = object.progs_mut();
             let Some(program) = programs.find(|program| program.name() == place.program) else {
                 continue;
@@ -188,17 +212,17 @@ impl<'obj> Tracer<'obj> {
                     self.links.push((place.name.clone(), link));
                     results.push((place.name, Ok(())));
                 }
-                Err(_) if place.optional => refused = true,
+                Err(_) if place.optional => refused_narrow = true,
                 Err(error) => results.push((place.name, Err(error))),
             }
         }
-        self.narrow_hooked = hooked_narrow && !refused;
-        if let Some(bss) = self.skel.maps.bss_data.as_mut() {
-            let probed = self.plan.exits_probed(self.narrow_hooked);
-            write_shared(&mut bss.exits_probed, probed);
-        }
-        self.set_state(types::trace_state::TRACE_ON);
+        self.narrow_hooked = hooked_narrow && !refused_narrow;
         results
+    }
+
+    /// Why less is hooked than would have been best.
+    pub fn refusal(&self) -> Option<&str> {
+        self.refusal.as_deref()
     }
 
     /// How the system calls are hooked.
@@ -225,6 +249,10 @@ impl<'obj> Tracer<'obj> {
     /// new ones out at once, while detaching takes its time.
     pub fn detach(&mut self) {
         self.set_state(types::trace_state::TRACE_DRAIN);
+        self.unhook();
+    }
+
+    fn unhook(&mut self) {
         // The kernel waits some 70 ms for each program's last run: together,
         // not one after the other.
         std::thread::scope(|scope| {
