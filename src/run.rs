@@ -103,7 +103,7 @@ struct Run<'obj> {
     malformed: u64,
     /// When the rings were last read, by the kernel's clock.
     mark_ns: u64,
-    /// As that; none before the first time, and once nothing more is traced.
+    /// As that, or when the run began; none once nothing more is traced.
     read_ns: Option<u64>,
     deadline: Option<Instant>,
     next_status: Option<Instant>,
@@ -148,6 +148,7 @@ impl<'obj> Run<'obj> {
         self.emitter.hooks = Some((attach, uncovered));
         self.emitter.status("started", None, self.mark_ns)?;
         self.service.ready();
+        self.read_ns = Some(monotonic_ns());
         let stop = loop {
             if self.emitter.pump().is_err() {
                 break Stop::OutputGone;

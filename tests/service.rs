@@ -16,8 +16,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Actor, command, timed, wait_until};
-use daemon::{Daemon, Run, configure, directory, last_of};
+use common::{Actor, command, party, timed, wait_until};
+use daemon::{Daemon, Run, configure, count, directory, last_of};
 use libbpf_rs::{MapCore, MapHandle};
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
@@ -301,6 +301,54 @@ fn a_status_says_what_the_run_takes_in_one_line_of_bounded_length() {
         );
     }
     assert!(!directory.path().join(".sigtrail.prom.new").exists());
+}
+
+#[test]
+fn a_status_measures_what_the_kernel_does() {
+    const SENDERS: u64 = 20;
+    let directory = directory();
+    let path = directory.path().join("lines");
+    let daemon = Daemon::start(&path, "st-measure", &["--status-interval", "1s"]);
+    let mut actor = actor("st-measure");
+    assert_eq!(actor.get(&format!("turns {SENDERS}")), 20);
+    let pid = daemon.pid().as_raw_nonzero().get().into();
+    daemon.signal(Signal::STOP);
+    wait_until("the stop", || party::stat(pid).unwrap()[0] == "T");
+    let stopped = Instant::now();
+    let stat = party::stat(pid).unwrap();
+    // User and system time, in ticks.
+    let ticks: u64 = (stat[11..13].iter())
+        .map(|ticks| ticks.parse::<u64>().unwrap())
+        .sum();
+    let least_cpu_ms = ticks * 10;
+    let rss = party::status_field(pid, "VmRSS").unwrap();
+    let rss_kib: u64 = rss.trim_end_matches(" kB").parse().unwrap();
+    wait_until("a while", || stopped.elapsed().as_millis() > 300);
+    let gap_ms = stopped.elapsed().as_millis() as u64;
+    let said = count(&path, "running");
+    daemon.signal(Signal::CONT);
+    let started = Instant::now();
+    daemon.wait_for("running", said + 1);
+    daemon.stop().assert_law(SENDERS);
+    let most_ms = started.elapsed().as_millis() as u64;
+
+    let last = last_of(&path, "stopped");
+    let number = |key: &str| last[key].as_u64().unwrap();
+    let cpu_ms = number("cpu_ms");
+    let allowed = least_cpu_ms.saturating_sub(20)..=least_cpu_ms + most_ms + 20;
+    assert!(allowed.contains(&cpu_ms), "{allowed:?}: {last}");
+    // Threads keep some of the count to themselves for a while.
+    assert!(
+        number("rss_kib").abs_diff(rss_kib) < 2048,
+        "{rss_kib}: {last}"
+    );
+    assert!(
+        (250..gap_ms + most_ms + 1000).contains(&number("gap_ms_max")),
+        "{last}"
+    );
+    // Each is a process of its own; all are in one place.
+    assert_eq!(number("images_cached"), SENDERS, "{last}");
+    assert_eq!(number("cgroups_cached"), 1, "{last}");
 }
 
 /// What a service manager hears.
