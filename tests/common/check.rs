@@ -109,6 +109,8 @@ impl Checker {
 pub struct Tally {
     /// How many are signals.
     pub signals: u64,
+    /// How many of these only the witness has seen.
+    pub witness_only: u64,
     /// The others.
     pub others: Vec<Line>,
 }
@@ -117,6 +119,7 @@ impl Tally {
     pub fn add(&mut self, line: Line) {
         if line.value["type"] == "signal" {
             self.signals += 1;
+            self.witness_only += u64::from(line.value["witness_only"] == true);
         } else {
             self.others.push(line);
         }

@@ -12,7 +12,8 @@ const NAMED: [&str; 9] = [
 ];
 const TIMES: [&str; 3] = ["timestamp", "start_time", "since"];
 /// Measured, and not the same twice.
-const MEASURED: [&str; 11] = [
+const MEASURED: [&str; 12] = [
+    "late",
     "lines_written",
     "bytes_written",
     "queue_bytes",

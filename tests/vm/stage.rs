@@ -3,6 +3,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -123,6 +125,15 @@ impl Stage {
         sigtrail
     }
 
+    /// A tracer whose lines go to a file: those of a flood are many.
+    pub fn to_file(&mut self, path: &Path, args: &[&str]) -> Sigtrail {
+        let sigtrail = Sigtrail::spawn(command(args).arg("-o").arg(path));
+        wait_until_within(START_DEADLINE, "the first line", || {
+            fs::metadata(path).is_ok_and(|file| file.len() > 0)
+        });
+        sigtrail
+    }
+
     /// The actor makes a call with this result, of which a line is to come.
     #[track_caller]
     pub fn call(&mut self, actor: &mut Actor, call: &str, ret: i64) {
@@ -161,13 +172,18 @@ impl Stage {
 
     /// Ends the scenario's own tracer when each call has its line.
     pub fn stop(&mut self) -> Ended {
+        let ended = self.stop_unchecked();
+        ended.assert_clean();
+        ended
+    }
+
+    /// As [`Self::stop`], of one that may have had something to say.
+    pub fn stop_unchecked(&mut self) -> Ended {
         let mut tracer = self.own.take().unwrap();
         for _ in 0..std::mem::take(&mut self.awaited) {
             tracer.wait_for(|line| line["type"] == "signal");
         }
-        let ended = tracer.stop();
-        ended.assert_clean();
-        ended
+        tracer.stop()
     }
 
     /// Each call has its line: all lines of those that have names, and no

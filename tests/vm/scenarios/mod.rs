@@ -5,7 +5,9 @@ mod calls;
 mod clock;
 pub mod coverage;
 mod cpus;
+mod evasion;
 mod filters;
+mod hooks;
 mod identity;
 mod outcomes;
 mod seccomp;
@@ -54,4 +56,7 @@ pub const ALONE: &[Scenario] = &[
     ("filters", filters::all),
     ("clock_that_is_set", clock::set),
     ("cpus_that_come_and_go", cpus::come_and_go),
+    ("evasion_by_preemption", evasion::preempted),
+    ("hooks_of_each_kind", hooks::each),
+    ("hooks_that_are_refused", hooks::refused),
 ];
