@@ -38,9 +38,9 @@ fuzz: ## fuzz what reads bytes from outside, for a minute each (ARGS=SECONDS)
 	@packaging/build-needs fuzz >&2
 	@tests/fuzz/run $(ARGS)
 
-static: ## one static binary for every distribution, the same from the same source
-	@packaging/build-needs static >&2
-	@packaging/static-build
+static: ## one static binary for every distribution, the same from the same source (ARGS=aarch64)
+	@packaging/build-needs static $(ARGS) >&2
+	@packaging/static-build $(ARGS)
 
 deb: ## a Debian package of the static binary
 	@packaging/build-needs static >&2
