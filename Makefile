@@ -20,7 +20,7 @@ run: release ## build and trace: JSON lines on stdout (ARGS="--pretty" adds opti
 test: test-needs ## build and run all tests (as root, or through sudo)
 	@SUDO="$(SUDO)" tests/run $(ARGS)
 
-test-kernels: needs ## trace for real on other kernels, in virtual machines (ARGS="-k 6.1")
+test-kernels: needs ## trace for real on other kernels, in virtual machines (ARGS="-k 6.1", "-a arm64")
 	@tests/vm/run $(ARGS)
 
 check: test-needs ## formatting, lints and documentation, all without a warning

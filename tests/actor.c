@@ -28,6 +28,13 @@
 
 #define WORDS 8
 
+/* Where 32-bit calls of a 64-bit program can reach it. */
+#ifdef MAP_32BIT
+#define MAP_LOW MAP_32BIT
+#else
+#define MAP_LOW 0
+#endif
+
 static void die(const char *what)
 {
 	perror(what);
@@ -65,7 +72,32 @@ static void wait_for_ever(void)
 		pause();
 }
 
-static long number32_of(long number);
+#ifdef __x86_64__
+/* Their numbers for 32-bit callers. */
+static long number32_of(long number)
+{
+	switch (number) {
+	case SYS_kill:
+		return 37;
+	case SYS_tkill:
+		return 238;
+	case SYS_tgkill:
+		return 270;
+	case SYS_rt_sigqueueinfo:
+		return 178;
+	case SYS_rt_tgsigqueueinfo:
+		return 335;
+	default:
+		return 424;
+	}
+}
+#else
+/* A 32-bit program has its own. */
+static long number32_of(long number)
+{
+	return number;
+}
+#endif
 
 /* By name, for 32-bit callers 32:NAME, or by number. */
 static long number_of(const char *name)
@@ -90,25 +122,6 @@ static long number_of(const char *name)
 	exit(99);
 }
 
-/* Their numbers for 32-bit callers. */
-static long number32_of(long number)
-{
-	switch (number) {
-	case SYS_kill:
-		return 37;
-	case SYS_tkill:
-		return 238;
-	case SYS_tgkill:
-		return 270;
-	case SYS_rt_sigqueueinfo:
-		return 178;
-	case SYS_rt_tgsigqueueinfo:
-		return 335;
-	default:
-		return 424;
-	}
-}
-
 /* What the word @ stands for in a call: the siginfo that the command info has
  * filled in, where 32 bits can address it, as programs of either kind have it.
  */
@@ -120,7 +133,7 @@ struct infos {
 static void make_infos(void)
 {
 	infos = mmap(NULL, sizeof(*infos), PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOW, -1, 0);
 	if (infos == MAP_FAILED)
 		die("mmap");
 }
@@ -151,11 +164,15 @@ struct call {
 
 static struct call parse_call(char **word)
 {
-	struct call call = { .number = number_of(word[1]) };
+	struct call call = {
+		.number = number_of(word[1]),
+		.narrow = !strcmp(word[0], "call32"),
+	};
+	int *info = call.narrow ? infos->narrow : infos->wide;
 
 	for (int i = 0; i < 4 && word[2 + i]; i++) {
 		if (!strcmp(word[2 + i], "@"))
-			call.arg[i] = (uintptr_t)infos->wide;
+			call.arg[i] = (uintptr_t)info;
 		else
 			call.arg[i] = value_of(word[2 + i]);
 	}
@@ -164,28 +181,37 @@ static struct call parse_call(char **word)
 	return call;
 }
 
+/* As this program is made to. */
+static long call_natively(const struct call *call)
+{
+	long ret = syscall(call->number, call->arg[0], call->arg[1], call->arg[2], call->arg[3]);
+
+	return ret < 0 ? -errno : ret;
+}
+
 #ifdef __x86_64__
 /* As a 32-bit program does it. */
 static long call32(const struct call *call)
 {
-	unsigned long arg[4];
 	long ret;
 
-	for (int i = 0; i < 4; i++)
-		arg[i] = call->arg[i] == (uintptr_t)infos->wide ? (uintptr_t)infos->narrow :
-								  call->arg[i];
 	__asm__ volatile("int $0x80"
 			 : "=a"(ret)
-			 : "a"(number32_of(call->number)), "b"(arg[0]), "c"(arg[1]), "d"(arg[2]),
-			   "S"(arg[3])
+			 : "a"(number32_of(call->number)), "b"(call->arg[0]), "c"(call->arg[1]),
+			   "d"(call->arg[2]), "S"(call->arg[3])
 			 : "r8", "r9", "r10", "r11", "memory");
 	return (int)ret;
+}
+#elif !defined(__LP64__)
+/* This is a 32-bit program. */
+static long call32(const struct call *call)
+{
+	return call_natively(call);
 }
 #else
 static long call32(const struct call *call)
 {
-	(void)call;
-	fprintf(stderr, "no 32-bit calls here: %ld\n", number32_of(call->number));
+	fprintf(stderr, "a 64-bit program makes no 32-bit calls here: %ld\n", call->number);
 	exit(99);
 }
 #endif
@@ -193,15 +219,9 @@ static long call32(const struct call *call)
 static void *make_call(void *data)
 {
 	struct call *call = data;
-	long ret;
 
 	call->tid = syscall(SYS_gettid);
-	if (call->narrow) {
-		call->ret = call32(call);
-	} else {
-		ret = syscall(call->number, call->arg[0], call->arg[1], call->arg[2], call->arg[3]);
-		call->ret = ret < 0 ? -errno : ret;
-	}
+	call->ret = call->narrow ? call32(call) : call_natively(call);
 	return NULL;
 }
 
@@ -553,7 +573,6 @@ static void obey(char **word)
 
 	if (!strcmp(command, "call") || !strcmp(command, "call32")) {
 		call = parse_call(word);
-		call.narrow = !strcmp(command, "call32");
 		make_call(&call);
 		printf("%ld\n", call.ret);
 	} else if (!strcmp(command, "info")) {

@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     io::{BufRead, BufReader, ErrorKind, Write},
-    os::unix::process::ExitStatusExt,
+    os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::OnceLock,
@@ -39,6 +39,15 @@ impl Actor {
                 .args(["--pid", "--fork", "--kill-child"])
                 .arg(program()),
         )
+    }
+
+    /// One that makes 32-bit calls (`call32`): another program, where that is
+    /// the only way.
+    pub fn start_narrow() -> Self {
+        match env::var_os("SIGTRAIL_NARROW_ACTOR") {
+            Some(path) => Self::spawn(Command::new(path).arg0(program())),
+            None => Self::start(),
+        }
     }
 
     /// As whatever the command makes of it.

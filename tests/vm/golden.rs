@@ -6,11 +6,27 @@ use std::{collections::BTreeMap, fmt::Write, fs, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::protocol::Arch;
+
 /// Exceptions that hold for every scenario.
 const COMMON: &str = "exceptions";
 
 /// A kernel's version, its first two numbers.
 pub type Version = (u32, u32);
+
+/// Where a scenario was played.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine {
+    kernel: Version,
+    arch: Arch,
+}
+
+impl Machine {
+    /// That with a kernel of this release.
+    pub fn of(release: &str, arch: Arch) -> Option<Self> {
+        version(release).map(|kernel| Self { kernel, arch })
+    }
+}
 
 /// A scenario's file.
 #[derive(Debug, Default, Deserialize)]
@@ -26,8 +42,12 @@ pub struct Golden {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Exception {
-    /// Such as `5.10`, `<6.2` or `>=7.3`.
-    kernels: String,
+    /// Such as `5.10`, `<6.2` or `>=7.3`; else on every kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kernels: Option<String>,
+    /// `amd64` or `arm64`; else on both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    arch: Option<Arch>,
     /// Why it is so, for the reader.
     why: String,
     /// The line's number, from 1 on; else every line.
@@ -45,8 +65,14 @@ struct Exception {
 }
 
 impl Exception {
-    fn holds_on(&self, kernel: Version) -> Result<bool, String> {
-        let text = self.kernels.trim();
+    fn holds_on(&self, machine: Machine) -> Result<bool, String> {
+        if self.arch.is_some_and(|arch| arch != machine.arch) {
+            return Ok(false);
+        }
+        let Some(text) = &self.kernels else {
+            return Ok(true);
+        };
+        let kernel = machine.kernel;
         let number = text.trim_start_matches(['<', '>', '=']);
         let version = version(number).ok_or_else(|| format!("no kernels: {text}"))?;
         match &text[..text.len() - number.len()] {
@@ -104,12 +130,12 @@ fn read(name: &str) -> Result<Golden, String> {
 }
 
 /// What a kernel must say in a scenario.
-fn expected(name: &str, kernel: Version) -> Result<Vec<Value>, String> {
+fn expected(name: &str, machine: Machine) -> Result<Vec<Value>, String> {
     let golden = read(name)?;
     let mut exceptions = Vec::new();
     for (one, own) in [(read(COMMON)?, false), (golden_exceptions(&golden), true)] {
         for exception in one.exceptions {
-            if exception.holds_on(kernel)? {
+            if exception.holds_on(machine)? {
                 exceptions.push((exception, own));
             }
         }
@@ -145,8 +171,8 @@ fn golden_exceptions(golden: &Golden) -> Golden {
 }
 
 /// What is not as the golden file has it; nothing if all is.
-pub fn differences(name: &str, kernel: Version, lines: &[Value]) -> Vec<String> {
-    let expected = match expected(name, kernel) {
+pub fn differences(name: &str, machine: Machine, lines: &[Value]) -> Vec<String> {
+    let expected = match expected(name, machine) {
         Ok(expected) => expected,
         Err(why) => return vec![why],
     };

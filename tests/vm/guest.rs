@@ -18,7 +18,7 @@ use rustix::{
 
 use crate::{
     programs,
-    protocol::Message,
+    protocol::{Arch, Message},
     scenarios::{self, Scenario},
     stage::Stage,
 };
@@ -49,6 +49,7 @@ fn play_all() {
     set_up();
     Message::Booted {
         release: proc("/proc/sys/kernel/osrelease"),
+        arch: Arch::OWN,
         seconds: (proc("/proc/uptime").split(' ').next().unwrap())
             .parse()
             .unwrap(),
@@ -117,6 +118,9 @@ fn set_up() {
         env::set_var("PATH", "/bin");
         env::set_var("SIGTRAIL_PROGRAM", "/bin/sigtrail");
         env::set_var("SIGTRAIL_ACTOR", "/bin/actor");
+        if Arch::OWN == Arch::Arm64 {
+            env::set_var("SIGTRAIL_NARROW_ACTOR", "/bin/arm/actor");
+        }
     }
 }
 

@@ -45,6 +45,7 @@ pub fn normal(mut lines: Vec<Value>, names: &BTreeMap<i64, String>, doomed: &[i6
                     forget(target);
                 }
             }
+            name_argument(&mut line, names);
             change(&mut line, names);
             if let Some(recipients) = line.get_mut("recipients").and_then(Value::as_array_mut) {
                 recipients.sort_by_key(|recipient| recipient["pid"].to_string());
@@ -78,6 +79,17 @@ fn targets_mut(line: &mut Value) -> impl Iterator<Item = &mut Value> {
             Value::Array(items) => items.iter_mut().collect(),
             one => vec![one],
         })
+}
+
+/// On arm64 the first argument stands for the result of a call for which
+/// seccomp kills the caller.
+fn name_argument(line: &mut Value, names: &BTreeMap<i64, String>) {
+    let ret = line["ret"].as_i64();
+    if ret == line["target"]["arg"].as_i64()
+        && let Some(name) = ret.and_then(|ret| names.get(&ret))
+    {
+        line["ret"] = format!("<{name}>").into();
+    }
 }
 
 fn change(value: &mut Value, names: &BTreeMap<i64, String>) {

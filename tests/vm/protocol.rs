@@ -10,12 +10,35 @@ use crate::scenarios::coverage::Cell;
 
 const MARK: &str = "@sigtrail ";
 
+/// What a machine is, by Debian's names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arch {
+    #[default]
+    Amd64,
+    Arm64,
+}
+
+impl Arch {
+    /// What this program is built for.
+    pub const OWN: Self = if cfg!(target_arch = "aarch64") {
+        Self::Arm64
+    } else {
+        Self::Amd64
+    };
+}
+
 /// One thing that the guest says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Message {
-    /// It runs, on this kernel, after so many seconds since boot.
-    Booted { release: String, seconds: f64 },
+    /// It runs, on this kernel of that architecture, after so many seconds
+    /// since boot.
+    Booted {
+        release: String,
+        arch: Arch,
+        seconds: f64,
+    },
     /// A line of `sigtrail doctor`'s.
     Doctor { line: String },
     /// `sigtrail doctor` succeeded or not.

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     golden,
     normal::normal,
-    protocol::Message,
+    protocol::{Arch, Message},
     scenarios::{self, coverage::Cell},
     table,
 };
@@ -23,6 +23,7 @@ const SCENARIO_LENGTH: usize = 34;
 #[derive(Debug, Default)]
 struct Kernel {
     release: String,
+    arch: Arch,
     boot_seconds: f64,
     doctor: Vec<String>,
     doctor_success: bool,
@@ -36,8 +37,8 @@ struct Kernel {
 
 /// `DIRECTORY [--bless] [SCENARIO,...]`: the directory has a console's text
 /// for each kernel, `NAME.console`. With `--bless` the scenarios' golden files
-/// are written anew from the only kernel there; with `--table` the table of
-/// KERNELS.md is printed.
+/// are written anew from the only kernel there; with `--table` the tables
+/// of KERNELS.md are printed.
 pub fn main(args: &[String]) -> ExitCode {
     let bless = args.iter().any(|arg| arg == "--bless");
     let mut words = args.iter().filter(|arg| !arg.starts_with("--"));
@@ -70,9 +71,15 @@ pub fn main(args: &[String]) -> ExitCode {
     }
     print_programs(&kernels);
     if args.iter().any(|arg| arg == "--table") {
-        let columns = (consoles.iter().zip(&kernels))
-            .map(|(path, kernel)| (path.file_stem().unwrap().to_string_lossy(), &*kernel.cells));
-        println!("\n{}", table::of(&columns.collect::<Vec<_>>()));
+        for arch in [Arch::Amd64, Arch::Arm64] {
+            let columns: Vec<_> = (consoles.iter().zip(&kernels))
+                .filter(|(_, kernel)| kernel.arch == arch)
+                .map(|(path, kernel)| (path.file_stem().unwrap().to_string_lossy(), &*kernel.cells))
+                .collect();
+            if !columns.is_empty() {
+                println!("\n{}", table::of(&columns));
+            }
+        }
     }
     if success {
         ExitCode::SUCCESS
@@ -124,8 +131,13 @@ impl Kernel {
 
     fn take(&mut self, message: Message, bless: bool) {
         match message {
-            Message::Booted { release, seconds } => {
+            Message::Booted {
+                release,
+                arch,
+                seconds,
+            } => {
                 self.release = release;
+                self.arch = arch;
                 self.boot_seconds = seconds;
             }
             Message::Doctor { line } => self.doctor.push(line),
@@ -152,9 +164,9 @@ impl Kernel {
                 if bless && is_compared {
                     golden::bless(&scenario, &lines);
                 }
-                let wrong = match golden::version(&self.release) {
+                let wrong = match golden::Machine::of(&self.release, self.arch) {
                     _ if !is_compared => Vec::new(),
-                    Some(version) => golden::differences(&scenario, version, &lines),
+                    Some(machine) => golden::differences(&scenario, machine, &lines),
                     None => vec![format!("{:?} is no release", self.release)],
                 };
                 self.results.insert(scenario, (seconds, wrong));
@@ -191,7 +203,7 @@ impl Kernel {
         }
         let seconds: f64 = self.results.values().map(|(seconds, _)| seconds).sum();
         println!(
-            "{}  {name:6} {:30} {} of {scenarios} scenarios in {seconds:.0} s, booted in {:.1} s",
+            "{}  {name:9} {:30} {} of {scenarios} scenarios in {seconds:.0} s, booted in {:.1} s",
             if success { "ok  " } else { "FAIL" },
             self.release,
             self.results.len() - failed,
@@ -216,8 +228,12 @@ fn print_programs(kernels: &[Kernel]) {
     println!("\nInstructions verified (in brackets: the program's own, where that is not told)");
     print!("{:16}", "");
     for kernel in kernels {
-        let short = kernel.release.split('-').next().unwrap_or_default();
-        print!(" {:>14}", short.trim_end_matches("+deb13"));
+        let short = kernel.release.split(['-', '+']).next().unwrap_or_default();
+        let arch = match kernel.arch {
+            Arch::Amd64 => "",
+            Arch::Arm64 => "-arm64",
+        };
+        print!(" {:>14}", format!("{short}{arch}"));
     }
     println!();
     for name in names {

@@ -89,6 +89,13 @@ impl Stage {
         actor
     }
 
+    /// One that makes 32-bit calls.
+    pub fn narrow_actor(&mut self, name: &str) -> Actor {
+        let actor = Actor::start_narrow();
+        self.name(actor.pid, name);
+        actor
+    }
+
     /// Process 1 of a pid namespace, which is called `NAME_ns`.
     pub fn actor_in_pid_namespace(&mut self, name: &str) -> Actor {
         let actor = Actor::start_in_pid_namespace();

@@ -1,19 +1,21 @@
-//! The table of KERNELS.md: kinds of calls, kernels, and what tells of each.
+//! The tables of KERNELS.md: kinds of calls, kernels, and what tells of each.
 
 use std::{fs, path::Path};
 
 use crate::scenarios::coverage::Cell;
 
-/// What is not as the table has it, in the column of that name.
+/// What is not as the table that has a column of that name says there.
 pub fn differences(column: &str, cells: &[Cell]) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("KERNELS.md");
     let text = fs::read_to_string(path).unwrap_or_default();
-    let mut rows = text.lines().filter_map(row);
-    let head = rows.next().unwrap_or_default();
-    let Some(place) = head.iter().position(|name| *name == column) else {
+    let mut lines = text.lines();
+    let place =
+        (lines.by_ref()).find_map(|line| row(line)?.iter().position(|name| *name == column));
+    let Some(place) = place else {
         return vec![format!("KERNELS.md has no column {column}")];
     };
-    let rows: Vec<_> = rows.collect();
+    // A table ends with its last row.
+    let rows: Vec<_> = lines.map_while(row).collect();
     (cells.iter())
         .filter_map(|(kind, how)| {
             let row = rows.iter().find(|row| row[0] == kind);

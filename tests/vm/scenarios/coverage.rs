@@ -1,4 +1,4 @@
-//! What becomes of each kind of call: the table of KERNELS.md.
+//! What becomes of each kind of call: the tables of KERNELS.md.
 
 use std::time::{Duration, Instant};
 
@@ -22,20 +22,30 @@ const CALLS: [&str; 6] = [
     "pidfd_send_signal",
 ];
 
+/// Whose calls seccomp refuses: in the table, as the actor's command and its
+/// number's prefix, and how that actor starts.
+const SECCOMP: [(&str, &str, &str, fn() -> Actor); 2] = [
+    ("", "call", "", Actor::start),
+    ("32-bit, ", "call32", "32:", Actor::start_narrow),
+];
+
 /// A kind of call, and what tells of it.
 pub type Cell = (String, String);
 
 pub fn all(stage: &mut Stage) {
     stage.trace(&[]);
     for call in CALLS {
-        for (kind, command) in [("64-bit", "call"), ("32-bit", "call32")] {
-            let mut sender = Actor::start();
+        for (kind, command, start) in [
+            ("64-bit", "call", Actor::start as fn() -> Actor),
+            ("32-bit", "call32", Actor::start_narrow),
+        ] {
+            let mut sender = start();
             let args = prepare(&mut sender, call);
             assert_eq!(sender.get(&format!("{command} {call} {args}")), 0);
             note(stage, format!("`{call}`, {kind}"), &sender);
         }
-        for (kind, command, number) in [("", "call", ""), ("32-bit, ", "call32", "32:")] {
-            let mut sender = Actor::start();
+        for (kind, command, number, start) in SECCOMP {
+            let mut sender = start();
             let args = prepare(&mut sender, call);
             sender.make(&format!("deny {number}{call} 1"));
             assert_eq!(sender.get(&format!("{command} {call} {args}")), EPERM);
@@ -46,8 +56,8 @@ pub fn all(stage: &mut Stage) {
                 note_before_another(stage, kind, &mut sender);
             }
         }
-        for (kind, command, number) in [("", "call", ""), ("32-bit, ", "call32", "32:")] {
-            let mut sender = Actor::start();
+        for (kind, command, number, start) in SECCOMP {
+            let mut sender = start();
             let args = prepare(&mut sender, call);
             sender.make("unblock");
             sender.make(&format!("forbid {number}{call}"));

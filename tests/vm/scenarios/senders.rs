@@ -45,7 +45,7 @@ pub fn pidfds(stage: &mut Stage) {
 }
 
 pub fn narrow(stage: &mut Stage) {
-    let mut sender = stage.actor("sender");
+    let mut sender = stage.narrow_actor("sender");
     let pid = sender.pid;
     let child = stage.make(&mut sender, "child", "child");
     let gone = stage.make(&mut sender, "gone", "gone");
