@@ -12,6 +12,7 @@ mod identity;
 mod outcomes;
 mod seccomp;
 mod senders;
+mod ways;
 
 use crate::stage::Stage;
 
@@ -21,7 +22,7 @@ pub type Scenario = (&'static str, fn(&mut Stage));
 /// The end of the tracer that is shared, as if it were a scenario.
 pub const END: &str = "end_of_the_shared_tracer";
 
-/// Compared with the table of KERNELS.md instead of a golden file.
+/// Compared with a table of KERNELS.md instead of a golden file.
 pub const COVERAGE: &str = "coverage";
 
 /// In the order in which they are played.
@@ -54,6 +55,7 @@ pub const ALONE: &[Scenario] = &[
     (COVERAGE, coverage::all),
     ("seccomp", seccomp::refused),
     ("filters", filters::all),
+    ("ways_to_hook", ways::each),
     ("clock_that_is_set", clock::set),
     ("cpus_that_come_and_go", cpus::come_and_go),
     ("evasion_by_preemption", evasion::preempted),
