@@ -7,7 +7,6 @@ pub mod coverage;
 mod cpus;
 mod evasion;
 mod filters;
-mod hooks;
 mod identity;
 mod outcomes;
 mod seccomp;
@@ -56,9 +55,8 @@ pub const ALONE: &[Scenario] = &[
     ("seccomp", seccomp::refused),
     ("filters", filters::all),
     ("ways_to_hook", ways::each),
+    ("ways_that_are_refused", ways::refused),
     ("clock_that_is_set", clock::set),
     ("cpus_that_come_and_go", cpus::come_and_go),
     ("evasion_by_preemption", evasion::preempted),
-    ("hooks_of_each_kind", hooks::each),
-    ("hooks_that_are_refused", hooks::refused),
 ];
