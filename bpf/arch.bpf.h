@@ -110,6 +110,12 @@ static __always_inline __s32 saved_result(const struct pt_regs *regs)
 	return BPF_CORE_READ(regs, ax);
 }
 
+/* Is that the call's first argument, where seccomp has put the registers back? */
+static __always_inline int puts_back_argument(void)
+{
+	return 0;
+}
+
 static __always_inline void read_saved_args(struct args *a, const struct pt_regs *regs)
 {
 	if (a->abi == ABI_I386) {
@@ -216,6 +222,12 @@ static __always_inline __u32 saved_nr(const struct pt_regs *regs)
 static __always_inline __s32 saved_result(const struct pt_regs *regs)
 {
 	return BPF_CORE_READ(regs, regs[0]);
+}
+
+/* Is that the call's first argument, where seccomp has put the registers back? */
+static __always_inline int puts_back_argument(void)
+{
+	return 1;
 }
 
 static __always_inline void read_saved_args(struct args *a, const struct pt_regs *regs)

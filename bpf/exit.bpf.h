@@ -42,12 +42,16 @@ static __always_inline void finish_call(void *ctx, struct call *call, struct slo
 }
 
 /*
- * No call that sends signals returns more than 0: where seccomp kills, it has
- * put the registers back for whoever looks at the dead.
+ * Has seccomp put the registers back, for whoever looks at the dead? Where the
+ * result would be stands what no call returns then: its number, or on arm64 its
+ * first argument. Unless that is a group's: but then the end is on its way.
  */
-static __always_inline int is_rolled_back(__s32 ret)
+static __always_inline int is_rolled_back(const struct args *a, __s32 ret)
 {
-	return ret > 0;
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return ret > 0 || (puts_back_argument() && ret == (__s32)a->arg[0] &&
+			   BPF_CORE_READ(task, pending.signal.sig[0]) >> (SIGSYS - 1) & 1);
 }
 
 /* A call of which nothing was seen before its end: that of its registers. */
@@ -62,8 +66,7 @@ static __always_inline void tell_unseen(void *ctx, const struct args *a, __s32 r
 	call->flags |= CALL_ENTRY_MISSING;
 	if (canary)
 		call->header.kind = RECORD_CANARY;
-	/* It was not let in, whatever stands there instead of a result. */
-	finish_call(ctx, call, 0, is_rolled_back(ret) ? -ENOSYS : ret, hook);
+	finish_call(ctx, call, 0, ret, hook);
 }
 
 /* Seccomp refuses a call before its entry is traced, and slots can run out. */
@@ -84,7 +87,8 @@ static __always_inline void exit_without_entry(void *ctx, __s32 ret, enum hook h
 			c->entry_missing++;
 		return;
 	}
-	tell_unseen(ctx, &a, ret, hook);
+	/* Then it was not let in. */
+	tell_unseen(ctx, &a, is_rolled_back(&a, ret) ? -ENOSYS : ret, hook);
 }
 
 /*
@@ -94,18 +98,17 @@ static __always_inline void exit_without_entry(void *ctx, __s32 ret, enum hook h
  */
 static __always_inline void death_by_sigsys(void *ctx, struct task_struct *task)
 {
+	const int by_signal = task->flags & PF_SIGNALED;
 	struct args a;
-	__s32 ret;
 
 	read_current_args(&a);
 	if (a.syscall == NO_SENDER)
 		return;
 	/* By a signal: on its way back, which the exit probes see. */
-	if (task->flags & PF_SIGNALED && (a.abi == ABI_NATIVE || attach_mode == ATTACH_RAW))
+	if (by_signal && (a.abi == ABI_NATIVE || attach_mode == ATTACH_RAW))
 		return;
-	ret = saved_result(saved_regs());
-	if (is_rolled_back(ret) || ret == -ENOSYS)
-		tell_unseen(ctx, &a, ret, HOOK_DEATH);
+	if (!by_signal || is_rolled_back(&a, saved_result(saved_regs())))
+		tell_unseen(ctx, &a, -ENOSYS, HOOK_DEATH);
 }
 
 #endif

@@ -254,6 +254,10 @@ typedef struct {
 	unsigned long sig[1];
 } sigset_t;
 
+struct sigpending {
+	sigset_t signal;
+};
+
 struct sigaction {
 	void *sa_handler;
 };
@@ -303,6 +307,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct sighand_struct *sighand;
 	sigset_t blocked;
+	struct sigpending pending;
 	kuid_t loginuid;
 	unsigned int sessionid;
 	u64 self_exec_id;
