@@ -1,0 +1,53 @@
+//! What is shipped for those who read the lines: recipes for jq, settings for
+//! fluent-bit and others, documents for the Elastic Common Schema. All of it is
+//! tried on lines that were really recorded.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../recording/mod.rs"]
+mod recording;
+
+mod chain;
+mod documents;
+mod ecs;
+mod index;
+mod journal;
+mod recipes;
+mod rules;
+mod settings;
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config");
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+const UNIT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/packaging/systemd/sigtrail.service"
+);
+
+fn text(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref();
+    fs::read_to_string(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+}
+
+fn values(text: &str) -> Vec<Value> {
+    (text.lines())
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}")))
+        .collect()
+}
+
+/// The names of a directory's files.
+fn files(directory: &str, end: &str) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(format!("{CONFIG}/{directory}"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(end))
+        .collect();
+    names.sort_unstable();
+    assert!(!names.is_empty(), "{directory}");
+    names
+}
