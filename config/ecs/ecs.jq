@@ -33,6 +33,12 @@ def process($host):
 
 def fatal: [.target, .recipients[]? | .fatal] | any;
 
+# Nothing says how a call ended of which only the signal was seen.
+def outcome: if .ret == null then "unknown" elif .ret < 0 then "failure" else "success" end;
+
+def users: [.sender, .target, .recipients[]? | objects | .user, .effective_user, .login_user
+  | select(. != null)] | unique;
+
 def whom: if .pid then "\(.comm) (\(.pid))" else "\(.scope) \(.arg)" end;
 
 def of_type:
@@ -41,7 +47,7 @@ def of_type:
       event: {
         kind: "event", category: ["process"], action: .syscall, code: .signal,
         type: [if fatal then "end" elif .signal_number == 0 then "info" else "change" end],
-        outcome: (if .ret < 0 then "failure" else "success" end)
+        outcome: outcome
       },
       message: "\(.sender.comm) (\(.sender.pid)) \(if .errno then "could not send" else "sent" end) \(.signal) to \(.target | whom)\(if .errno then ": " + .errno else "" end)"
     }
@@ -76,14 +82,8 @@ def of_type:
     related: {hosts: [.hostname]}
   }
   * of_type
-  * (if .sender then
-      {
-        process: (.sender | process($line.hostname)),
-        related: {user: ([.sender.user, .sender.effective_user, .sender.login_user, .target.user]
-          | map(select(. != null)) | unique)}
-      }
-      | if .related.user == [] then del(.related) else . end
-     else {} end)
+  * (users | if . == [] then {} else {related: {user: .}} end)
+  * (if .sender then {process: (.sender | process($line.hostname))} else {} end)
   * (if .sender.container then
       {container: ({id: .sender.container, runtime: .sender.container_runtime} | without_nulls)}
      else {} end)

@@ -76,16 +76,26 @@ local function whom(target)
     return target.scope .. " " .. keyword(target.arg)
 end
 
+-- Nothing says how a call ended of which only the signal was seen.
+local function outcome(ret)
+    return not ret and "unknown" or ret < 0 and "failure" or "success"
+end
+
 local function users(line)
     local seen, names = {}, {}
-    for _, name in pairs({
-        line.sender.user or false, line.sender.effective_user or false,
-        line.sender.login_user or false, line.target.user or false,
-    }) do
-        if name and not seen[name] then
-            seen[name] = true
-            names[#names + 1] = name
+    local function add(party)
+        for _, key in ipairs({ "user", "effective_user", "login_user" }) do
+            local name = party[key]
+            if name and not seen[name] then
+                seen[name] = true
+                names[#names + 1] = name
+            end
         end
+    end
+    add(line.sender or {})
+    add(line.target or {})
+    for _, recipient in ipairs(line.recipients or {}) do
+        add(recipient)
     end
     table.sort(names)
     return #names > 0 and names or nil
@@ -98,14 +108,13 @@ function of_type.signal(line, made)
     event.kind, event.category = "event", { "process" }
     event.action, event.code = line.syscall, line.signal
     event.type = { is_fatal(line) and "end" or line.signal_number == 0 and "info" or "change" }
-    event.outcome = line.ret < 0 and "failure" or "success"
+    event.outcome = outcome(line.ret)
     local sender = line.sender
     made.message = sender.comm .. " (" .. keyword(sender.pid) .. ") "
         .. (line.errno and "could not send " or "sent ") .. line.signal .. " to "
         .. whom(line.target) .. (line.errno and ": " .. line.errno or "")
     made.error = line.errno and { code = line.errno }
     made.process = process(sender, line.hostname)
-    made.related.user = users(line)
     if sender.container then
         made.container = { id = sender.container, runtime = sender.container_runtime }
     end
@@ -150,7 +159,7 @@ function sigtrail_ecs(tag, timestamp, line)
         },
         host = { name = line.hostname, hostname = line.hostname },
         agent = { type = "sigtrail" },
-        related = { hosts = { line.hostname } },
+        related = { hosts = { line.hostname }, user = users(line) },
     }
     convert(line, made)
     local rest = without(line, MAPPED_OF_LINE)

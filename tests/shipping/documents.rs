@@ -8,9 +8,10 @@ use tempfile::TempDir;
 
 const ECS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/ecs");
 
-/// The fields that are used, with their types in ECS 9; `[]` after a type means
-/// that values are always in an array.
-const TYPES: [(&str, &str); 41] = [
+/// The fields that are used, with their types in ECS, which are the same from
+/// 9.0 to 9.4 (generated/ecs/ecs_flat.yml); `[]` after a type means that values
+/// are always in an array.
+pub const TYPES: [(&str, &str); 41] = [
     ("@timestamp", "date"),
     ("agent.type", "keyword"),
     ("agent.version", "keyword"),
