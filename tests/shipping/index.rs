@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{CONFIG, recording::stdout_of, settings::section, text};
+use crate::{CONFIG, documents::TYPES, recording::stdout_of, settings::section, text};
 
 #[test]
 fn an_index_gets_the_type_of_each_field_from_the_template() {
@@ -56,4 +56,14 @@ fn an_index_gets_the_type_of_each_field_from_the_template() {
         }
     }
     assert!(count > 60, "{count}");
+    // Documents of ECS come to the same indices.
+    for (name, kind) in TYPES {
+        let (json, expected) = match kind.trim_end_matches("[]") {
+            "date" => ("string", "date_nanos"),
+            "long" => ("long", "long"),
+            _ => ("string", "keyword"),
+        };
+        let name = name.rsplit(['.', '@']).next().unwrap();
+        assert_eq!(dynamic(name, json), expected, "{name}");
+    }
 }
