@@ -6,6 +6,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../daemon/mod.rs"]
+mod daemon;
 #[path = "../recording/mod.rs"]
 mod recording;
 
@@ -14,7 +16,9 @@ mod documents;
 mod ecs;
 mod index;
 mod journal;
+mod log;
 mod recipes;
+mod rsyslog;
 mod rules;
 mod settings;
 
@@ -50,4 +54,12 @@ fn files(directory: &str, end: &str) -> Vec<String> {
     names.sort_unstable();
     assert!(!names.is_empty(), "{directory}");
     names
+}
+
+/// A shipped text with other places in it; each must be there.
+fn replace(text: &str, places: &[(&str, String)]) -> String {
+    places.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "no {from} in {text}");
+        text.replace(from, to)
+    })
 }
