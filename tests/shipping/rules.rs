@@ -16,7 +16,7 @@ use crate::{
 const LONGEST_LINE: u64 = 4096;
 
 /// Whether a pattern with one `*` matches.
-fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     let (start, end) = pattern.split_once('*').unwrap();
     name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
 }
@@ -70,6 +70,10 @@ fn lines_and_files_are_as_fluent_bit_wants_them() {
     read.sort_unstable();
     assert_eq!(read, ["signals.jsonl", "signals.jsonl.1"]);
     assert!(compressed >= 2, "{compressed}");
+
+    // It reads a file again that it has given up, and so must not do that.
+    let wait: u64 = tail["rotate_wait"].parse().unwrap();
+    assert!(wait >= 10 * 365 * 86_400, "{wait}");
 
     // The time is a text at the top, with nine digits and Z, or it is not taken.
     assert_eq!(parser["time_format"], "%Y-%m-%dT%H:%M:%S.%L%z");
