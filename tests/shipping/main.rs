@@ -24,6 +24,7 @@ mod recipes;
 mod rsyslog;
 mod rules;
 mod settings;
+mod vector;
 
 use std::{fs, path::Path};
 
