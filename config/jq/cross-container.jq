@@ -1,5 +1,7 @@
 # What signals crossed a container's border, in either direction?
 # usage: jq -nrf cross-container.jq FILE...
+# Names are their processes' own: no control characters to a terminal.
+def clean: map(tostring | gsub("[[:cntrl:]]"; "?"));
 foreach inputs as $line ({};
   if $line.type == "signal" then {call: $line, of: [$line.target, $line.recipients[]?]}
   elif $line.type == "recipients" and .call.seq == $line.call_seq then .of = $line.recipients
@@ -8,4 +10,4 @@ foreach inputs as $line ({};
   | select(.pid and (.container // "") != ($call.sender.container // ""))
   | [$call.timestamp, $call.signal, $call.sender.container // "host",
      "\($call.sender.comm) (\($call.sender.pid))", "->", .container // "host", "\(.comm) (\(.pid))",
-     $call.errno // .outcome // "ok"] | @tsv)
+     $call.errno // .outcome // "ok"] | clean | @tsv)

@@ -1,5 +1,7 @@
 # What was tried in vain? When, who, which signal, to whom, and why it failed.
 # usage: jq -nrf failed.jq FILE...
+# Names are their processes' own: no control characters to a terminal.
+def clean: map(tostring | gsub("[[:cntrl:]]"; "?"));
 inputs | select(.type == "signal" and .errno)
 | [.timestamp, .sender.user // .sender.uid, "\(.sender.comm) (\(.sender.pid))", .signal,
-   .target.scope, .target.arg, .errno] | @tsv
+   .target.scope, .target.arg, .errno] | clean | @tsv

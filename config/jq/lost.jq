@@ -1,13 +1,14 @@
 # What is not there? Calls without a line, and the times when nothing traced.
 # usage: jq -nrf lost.jq FILE...
-foreach (inputs | select(.type == "lost" or .type == "status")) as $line ({};
-  {before: .line, line: $line};
+foreach inputs as $line ({}; {before: .line, line: $line};
   .before as $before | .line
   | if .type == "lost" then
       "\(.since) to \(.timestamp): \(.count) calls lost, \(.reason)"
     elif .state == "started" and $before == null then "\(.timestamp): tracing began"
     elif .state == "started" then
-      "\($before.timestamp) to \(.timestamp): not traced, after \($before.state // $before.type)"
+      "\($before.timestamp) to \(.timestamp): not traced, sigtrail was \(
+        if $before.state == "stopped" then "stopped" else "killed" end)"
+    elif .state == "blind" then "\(.timestamp): the kernel ran no probes any more"
     elif .state == "stopped" then
       "\(.timestamp): tracing ended, with \(.events) calls recorded and \(.lost) lost"
     else empty end)

@@ -1,5 +1,7 @@
 # What did a process send, and what was it sent? In the order of time.
 # usage: jq -nrf timeline.jq --argjson pid 4711 FILE...
+# Names are their processes' own: no control characters to a terminal.
+def clean: map(tostring | gsub("[[:cntrl:]]"; "?"));
 foreach inputs as $line ({};
   if $line.type == "signal" then {call: $line, of: [$line.target, $line.recipients[]?]}
   elif $line.type == "recipients" and .call.seq == $line.call_seq
@@ -9,8 +11,8 @@ foreach inputs as $line ({};
   | if $of == [] then empty
     elif $call.sender.pid == $pid and ($more | not) then
       [$call.timestamp, "sent", $call.signal, "to", $call.target.comm // $call.target.scope,
-       $call.target.pid // $call.target.arg, $call.errno // "ok"] | @tsv
+       $call.target.pid // $call.target.arg, $call.errno // "ok"] | clean | @tsv
     else $of[] | select(.pid == $pid)
       | [$call.timestamp, "got", $call.signal, "from", $call.sender.comm, $call.sender.pid,
-         $call.errno // .outcome // "ok"] | @tsv
+         $call.errno // .outcome // "ok"] | clean | @tsv
     end)

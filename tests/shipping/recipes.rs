@@ -7,6 +7,7 @@ use std::{
     process::Command,
 };
 
+use rustix::process::Signal;
 use serde_json::Value;
 use sigtrail::identity::Cgroups;
 use tempfile::TempDir;
@@ -14,9 +15,11 @@ use tempfile::TempDir;
 use crate::{
     CONFIG, GOLDEN,
     common::{Actor, Sigtrail, kill, wait_until},
+    daemon::Daemon,
     files,
+    log::Log,
     recording::record,
-    text, values,
+    replace, text, values,
 };
 
 /// Runs jq as the first lines of a recipe say, on these files.
@@ -165,4 +168,135 @@ fn the_recipe_for_containers_finds_what_crosses_a_border() {
     wait_until("an empty cgroup", || {
         fs::remove_dir(&container.path).is_ok()
     });
+}
+
+#[test]
+fn a_group_that_is_killed_is_found_process_by_process() {
+    let mut killer = Actor::start();
+    let mut victim = Actor::start();
+    let members = victim.ask("group 30");
+    let room = TempDir::new().unwrap();
+    let recorded = room.path().join("signals.jsonl");
+    let sigtrail = Sigtrail::start_to_file(&recorded, &["-p", &killer.pid.to_string()]);
+    killer.make(&format!("call {}", kill(-members[0], 9).command()));
+    sigtrail.stop();
+    let lines = values(&text(&recorded));
+    let more = lines.iter().filter(|line| line["type"] == "recipients");
+    assert!(more.count() > 0, "one line was enough");
+    let call = lines.iter().find(|line| line["type"] == "signal").unwrap();
+    let at = call["timestamp"].as_str().unwrap();
+
+    let said = recipe("who-killed.jq", &[("nginx", "actor")], &[&recorded]);
+    assert_eq!(said.lines().count(), members.len());
+    let (name, from) = (format!("{at} SIGKILL actor"), killer.pid);
+    for pid in &members {
+        let found = format!("{name} ({pid}) by actor ({from}) of ");
+        assert_eq!(said.matches(&found).count(), 1, "{found} in {said}");
+        let word = pid.to_string();
+        let one = recipe("who-killed.jq", &[("nginx", &word)], &[&recorded]);
+        assert!(one.starts_with(&found) && one.lines().count() == 1, "{one}");
+        let one = recipe("timeline.jq", &[("4711", &word)], &[&recorded]);
+        let got = format!("{at}\tgot\tSIGKILL\tfrom\tactor\t{from}\tdelivered\n");
+        assert_eq!(one, got);
+    }
+}
+
+#[test]
+fn who_killed_takes_a_name_an_executable_a_number_a_unit_and_a_container() {
+    let golden = format!("{GOLDEN}/lines.jsonl");
+    for (who, expected) in [
+        ("nginx", "SIGKILL nginx (601)"),
+        ("601", "SIGKILL nginx (601)"),
+        ("worker.service", "SIGTERM worker (22430)"),
+        ("php", "SIGHUP php-fpm (603)"),
+        ("012345", "SIGHUP php-fpm (603)"),
+    ] {
+        let said = recipe("who-killed.jq", &[("nginx", who)], &[Path::new(&golden)]);
+        let time = "2026-11-22T19:32:26.125594126Z";
+        let expected = format!("{time} {expected} by kill (22443) of bash as alice\n");
+        assert_eq!(said, expected, "{who}");
+    }
+}
+
+#[test]
+fn a_restart_is_a_time_in_which_nothing_was_traced() {
+    let room = TempDir::new().unwrap();
+    let recorded = room.path().join("signals.jsonl");
+    let mut stamps = Vec::new();
+    for killed in [false, true] {
+        let daemon = Daemon::start(&recorded, "st-nobody", &[]);
+        if killed {
+            daemon.end(Signal::KILL);
+        } else {
+            daemon.finish();
+        }
+        let lines = values(&text(&recorded));
+        stamps.push(lines.last().unwrap()["timestamp"].clone());
+    }
+    Daemon::start(&recorded, "st-nobody", &[]).finish();
+    let said = recipe("lost.jq", &[], &[&recorded]);
+    let gaps = said.lines().filter_map(|line| line.split_once(" to "));
+    let gaps: Vec<_> = gaps.collect();
+    let [(stopped, why_stopped), (killed, why_killed)] = &gaps[..] else {
+        panic!("{said}")
+    };
+    assert_eq!([*stopped, *killed], [&stamps[0], &stamps[1]]);
+    assert!(
+        why_stopped.ends_with("not traced, sigtrail was stopped"),
+        "{said}"
+    );
+    assert!(
+        why_killed.ends_with("not traced, sigtrail was killed"),
+        "{said}"
+    );
+}
+
+#[test]
+fn no_name_reaches_the_terminal_as_a_command() {
+    let golden = format!("{GOLDEN}/lines.jsonl");
+    let golden = Path::new(&golden);
+    let mut seen = 0;
+    for (name, words) in [
+        ("cross-container.jq", vec![]),
+        ("failed.jq", vec![]),
+        ("lost.jq", vec![]),
+        ("timeline.jq", vec![("4711", "4096")]),
+        ("timeline.jq", vec![("4711", "601")]),
+        ("top-killers.jq", vec![]),
+        ("who-killed.jq", vec![("nginx", "601")]),
+    ] {
+        let said = recipe(name, &words, &[golden]);
+        let ours = |c: char| c == '\n' || c == '\t';
+        assert!(
+            !said.contains(|c: char| c.is_control() && !ours(c)),
+            "{said:?}"
+        );
+        for line in said.lines() {
+            // A line that a name had made would begin with it.
+            let start = line.split(['-', ' ']).next().unwrap();
+            assert!(start.parse::<u64>().is_ok(), "{name}: {said:?}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "{seen}");
+}
+
+#[test]
+fn rotated_files_are_read_oldest_first() {
+    let mut log = Log::start("st-recipes");
+    for _ in 0..12 {
+        log.rotate();
+    }
+    let place = log.directory();
+    let (_room, lines) = log.finish();
+    let document = text(concat!(env!("CARGO_MANIFEST_DIR"), "/OPERATING.md"));
+    let command = document
+        .lines()
+        .find_map(|line| line.strip_prefix("zcat -f "));
+    let (files, _) = command.expect("no zcat").split_once(" | jq ").unwrap();
+    let script = replace(&format!("zcat -f {files}"), &[("/var/log/sigtrail", place)]);
+    let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.lines().eq(lines.iter()), "{script}");
 }
