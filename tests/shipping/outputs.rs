@@ -198,3 +198,23 @@ fn fluent_bits_forward_output_keeps_the_nanoseconds() {
         }
     }
 }
+
+#[test]
+fn fluent_bits_kafka_output_takes_each_setting() {
+    if !is_there() {
+        return;
+    }
+    for form in FORMS {
+        // A broker that the Kafka library brings for tests.
+        let broker = match form {
+            "conf" => "    rdkafka.test.mock.num.brokers 1\n",
+            _ => "      rdkafka.test.mock.num.brokers: 1\n",
+        };
+        let output = output("kafka", form) + broker;
+        let room = TempDir::new().unwrap();
+        let settings = Settings::new(form, &room.path().display().to_string(), &output);
+        run_until(&settings, "Kafka's output", || {
+            text(settings.path("stderr")).contains("topics='sigtrail'")
+        });
+    }
+}
