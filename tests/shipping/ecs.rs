@@ -44,6 +44,17 @@ fn the_golden_lines_become_the_golden_documents() {
     for line in &lines {
         assert!(validator.is_valid(line), "{line:#}");
     }
+    for key in [
+        "abi",
+        "entry_missing",
+        "late",
+        "recipients_lost",
+        "spoofed",
+        "truncated",
+        "witness_only",
+    ] {
+        assert!(lines.iter().any(|line| line.get(key).is_some()), "{key}");
+    }
     let kinds: BTreeSet<_> = lines
         .iter()
         .map(|line| line["type"].as_str().unwrap())
