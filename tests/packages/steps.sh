@@ -27,12 +27,16 @@ is() { # WHAT WANTED FOUND
 }
 
 # Fits the configuration to where the test runs: others on the machine that the
-# kernel is of may be busy, and locked memory may be scarce.
+# kernel is of may be busy, and the limit of locked memory may be one that not
+# even a machine's systemd can lift.
 fit() {
 	sed -i 's/^sender_comm = .*/sender_comm = ["pt-first", "pt-reload", "pt-upgrade", "pt-revived", "pt-journal"]/' \
 		/etc/sigtrail/sigtrail.toml
-	[ "$(ulimit -Hl)" = unlimited ] ||
-		sed -i 's/^ring_size = .*/ring_size = "2M"/' /etc/sigtrail/sigtrail.toml
+	local ring=4096
+	if [ "$(systemd-run -q -P -p LimitMEMLOCK=infinity bash -c 'ulimit -l')" != unlimited ]; then
+		until [ $((ring * $(nproc))) -le 4096 ]; do ring=$((ring / 2)); done
+	fi
+	sed -i "s/^ring_size = .*/ring_size = \"${ring}K\"/" /etc/sigtrail/sigtrail.toml
 }
 
 property() { systemctl show sigtrail --value -p "$1"; }
@@ -60,7 +64,13 @@ seen() { # NAME FILE...
 }
 
 seen_count() { # COUNT NAME FILE...
-	local count=$1
-	shift
-	[ "$(seen "$@" | wc -l)" -ge "$count" ]
+	local count=$1 name=$2
+	shift 2
+	[ "$(zcat -f "$@" | grep -c "\"type\":\"signal\".*\"comm\":\"$name\"")" -ge "$count" ]
+}
+
+# The commands of a document's blocks for shells, one a line.
+commands() { # FILE
+	sed -n '/^```\(sh\|console\)$/,/^```$/p' "$1" | grep -v '^```' |
+		sed -e ':a; /\\$/{N; s/ *\\\n */ /; ta}' -e 's/  *# .*//'
 }
