@@ -5,8 +5,14 @@
 mod common;
 mod recording;
 
-use std::{collections::BTreeSet, fs, process::Command};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::Path,
+    process::{Command, Output},
+};
 
+use common::options;
 use recording::{record, stdout_of};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -20,16 +26,6 @@ fn fences(text: &str, language: &str) -> Vec<String> {
     let start = format!("```{language}\n");
     (text.split(start.as_str()).skip(1))
         .map(|rest| rest.split("```").next().unwrap().to_owned())
-        .collect()
-}
-
-/// The words that look like long options.
-fn options(text: &str) -> BTreeSet<&str> {
-    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
-        .filter(|word| {
-            let name = word.strip_prefix("--");
-            name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_lowercase()))
-        })
         .collect()
 }
 
@@ -69,26 +65,59 @@ fn the_readme_tells_of_each_filter() {
     }
 }
 
-#[test]
-fn each_command_in_the_documents_is_understood() {
-    let documents = document("README.md") + &document("OPERATING.md");
-    let fences = fences(&documents, "console").concat();
+/// The arguments of the commands of a document that run sigtrail.
+fn commands(name: &str) -> Vec<String> {
+    let fences = fences(&document(name), "console").concat();
     let commands = fences.lines().filter_map(|line| {
         let line = line.split(" #").next()?.trim_start_matches("sudo ");
-        line.strip_prefix("sigtrail ").map(str::trim)
+        line.strip_prefix("sigtrail ")
+            .map(|line| line.trim().to_owned())
     });
-    let mut count = 0;
+    commands.collect()
+}
+
+/// Runs it by a shell, as the one who reads does.
+fn run(arguments: &str, directory: &Path) -> Output {
+    Command::new("sh")
+        .args(["-c", &format!("exec \"$0\" {arguments}")])
+        .arg(env!("CARGO_BIN_EXE_sigtrail"))
+        .current_dir(directory)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn each_command_in_the_readme_runs() {
+    let room = tempfile::tempdir().unwrap();
+    symlink(format!("{ROOT}/config"), room.path().join("config")).unwrap();
+    let commands = commands("README.md");
+    assert!(commands.len() >= 10, "{commands:?}");
     for arguments in commands {
-        count += 1;
+        let traces = arguments.starts_with('-');
+        let end = if traces { " --duration 1ms" } else { "" };
+        let output = run(&format!("{arguments}{end}"), room.path());
+        assert!(output.status.success(), "{arguments}: {output:?}");
+        assert_eq!(output.stderr, b"", "{arguments}: {output:?}");
+        let mut text = String::from_utf8(output.stdout).unwrap();
+        if arguments.contains("-o ") {
+            assert_eq!(text, "", "{arguments}");
+            text = fs::read_to_string(room.path().join("signals.jsonl")).unwrap();
+        }
+        let last = text.lines().last().unwrap();
+        assert!(!traces || last.contains("stopped"), "{arguments}: {last}");
+    }
+}
+
+// What they do is tried where the package is installed: tests/packages/inside.
+#[test]
+fn each_command_for_operators_is_understood() {
+    let commands = commands("OPERATING.md");
+    assert!(commands.len() >= 2, "{commands:?}");
+    for arguments in commands {
         // Its help is all that it gives, but only if it knows what comes before.
-        let script = format!("exec \"$0\" {arguments} --help");
-        let output = Command::new("sh")
-            .args(["-c", &script, env!("CARGO_BIN_EXE_sigtrail")])
-            .output()
-            .unwrap();
+        let output = run(&format!("{arguments} --help"), Path::new(ROOT));
         assert!(output.status.success(), "{arguments}: {output:?}");
     }
-    assert!(count >= 5, "{count}");
 }
 
 #[test]

@@ -11,17 +11,11 @@ use std::{
     process::Command,
 };
 
+use common::{options, stdout_of};
 use serde_json::Value;
 use tempfile::TempDir;
 
 const PAGES: [&str; 3] = ["sigtrail.8", "sigtrail.toml.5", "sigtrail-events.7"];
-
-fn stdout_of(args: &[&str]) -> String {
-    let output = common::command(args).output().unwrap();
-    assert!(output.status.success(), "{args:?}: {output:?}");
-    assert!(output.stderr.is_empty(), "{args:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// Writes what `sigtrail generate` prints to a file of that name.
 fn generate(room: &Path, what: &str, name: &str) -> PathBuf {
@@ -74,16 +68,6 @@ fn shell(shell: &str, script: &str, arguments: &[&Path]) -> Vec<String> {
     assert!(output.stderr.is_empty(), "{shell}: {output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     text.split_whitespace().map(str::to_owned).collect()
-}
-
-/// The words that look like long options.
-fn options(text: &str) -> BTreeSet<&str> {
-    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
-        .filter(|word| {
-            let name = word.strip_prefix("--");
-            name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_lowercase()))
-        })
-        .collect()
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod expect;
 mod fate;
 pub mod party;
 mod scene;
+mod words;
 
 use std::{
     env,
@@ -36,6 +37,7 @@ pub use self::{
     expect::*,
     fate::{recipient, recipients, set_fate},
     scene::{Scene, now},
+    words::options,
 };
 
 /// For whatever should happen at once, on a machine that is busy.
@@ -261,6 +263,14 @@ pub fn command<S: AsRef<str>>(args: &[S]) -> Command {
     let mut command = Command::new(sigtrail());
     command.args(args.iter().map(AsRef::as_ref));
     command
+}
+
+/// What the binary prints on stdout.
+pub fn stdout_of(args: &[&str]) -> String {
+    let output = command(args).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {output:?}");
+    assert!(output.stderr.is_empty(), "{args:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The program under test; elsewhere than here where the tests are taken to.

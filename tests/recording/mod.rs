@@ -2,7 +2,8 @@
 
 use std::{fs, path::Path};
 
-use super::common::{Actor, Sigtrail, command, kill, tgkill, tkill, wait_until};
+pub use super::common::stdout_of;
+use super::common::{Actor, Sigtrail, kill, tgkill, tkill, wait_until};
 
 const TERM: i64 = 15;
 const USR1: i64 = 10;
@@ -46,12 +47,4 @@ pub fn record(path: &Path) -> usize {
 fn signal_lines(path: &Path) -> usize {
     let text = fs::read_to_string(path).unwrap();
     text.matches(r#""type":"signal""#).count()
-}
-
-/// What the binary prints on stdout.
-pub fn stdout_of(args: &[&str]) -> String {
-    let output = command(args).output().unwrap();
-    assert!(output.status.success(), "{args:?}: {output:?}");
-    assert!(output.stderr.is_empty(), "{args:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
 }
