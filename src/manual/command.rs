@@ -77,7 +77,7 @@ pub fn page() -> String {
         let about = sub.get_about().map_or(String::new(), ToString::to_string);
         page.item(&usage(sub), &format!("{about}."));
         for option in sub.get_arguments().filter(|arg| !is_help(arg)) {
-            page.item(&head(option), &help(option));
+            page.nested(&head(option), &help(option));
         }
     }
     page.heading("Options");

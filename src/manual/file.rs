@@ -16,10 +16,9 @@ pub fn page() -> String {
     page.heading("Description");
     page.paragraph(
         "A file in TOML, which `sigtrail --config` reads. It may have the keys below, each of \
-         which is also an option of sigtrail(8): `rotate_size` is `--rotate-size`. What the \
-         command line gives overrides it. A key that is not known, a value that is out of range, \
-         and a file that others than its owner can write, are refused, with the line and the \
-         reason.",
+         which is also an option of sigtrail(8). A key that is not known, a value that is out of \
+         range, and a file that others than its owner can write, are refused, with the line and \
+         the reason.",
     );
     page.paragraph(
         "`sigtrail check-config` says whether a file is right, and prints the configuration that \

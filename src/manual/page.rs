@@ -52,6 +52,13 @@ impl Page {
         self.line(&protected(&marked(text)));
     }
 
+    /// What belongs to the item before it.
+    pub fn nested(&mut self, head: &str, text: &str) {
+        self.line(".RS");
+        self.item(head, text);
+        self.line(".RE");
+    }
+
     /// Lines that stay as they are.
     pub fn example(&mut self, text: &str) {
         self.line(".PP");
