@@ -40,7 +40,7 @@ pub fn pidfds(stage: &mut Stage) {
     stage.call(&mut sender, &format!("pidfd_send_signal {fd} 0 0 0"), 0);
     stage.call(&mut sender, &format!("pidfd_send_signal {fd} 40 @ 0"), 0);
     stage.call(&mut sender, &format!("pidfd_send_signal {far} 10 0 0"), 0);
-    stage.call(&mut sender, "pidfd_send_signal 99 10 0 0", EBADF);
+    stage.call(&mut sender, "pidfd_send_signal 9999 10 0 0", EBADF);
     stage.finish();
 }
 
