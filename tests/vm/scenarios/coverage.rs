@@ -53,7 +53,8 @@ pub fn all(stage: &mut Stage) {
             if number.is_empty() {
                 note(stage, kind, &sender);
             } else {
-                note_before_another(stage, kind, &mut sender);
+                let another = if call == "tkill" { "kill" } else { "tkill" };
+                note_before_another(stage, kind, &mut sender, another);
             }
         }
         for (kind, command, number, start) in SECCOMP {
@@ -97,9 +98,9 @@ fn note(stage: &mut Stage, kind: String, sender: &Actor) {
 }
 
 /// Where nothing is to be expected, the line of another call ends the wait.
-fn note_before_another(stage: &mut Stage, kind: String, sender: &mut Actor) {
+fn note_before_another(stage: &mut Stage, kind: String, sender: &mut Actor, another: &str) {
     const NO_SIGNAL: i64 = 99;
-    let call = format!("call tkill {} {NO_SIGNAL}", sender.pid);
+    let call = format!("call {another} {} {NO_SIGNAL}", sender.pid);
     assert_eq!(sender.get(&call), EINVAL);
     let how = told_of(stage, sender, |line| line["signal_number"] == NO_SIGNAL);
     stage.cells.push((kind, how.to_owned()));

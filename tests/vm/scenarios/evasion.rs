@@ -42,9 +42,16 @@ pub fn preempted(stage: &mut Stage) {
                 tally.signals
             );
             assert_eq!(tally.signals + lost, made, "{what}");
-            let skipped = skips && attach == "tracepoint";
-            assert_eq!(witnessed > 0, skipped && signal == USR1, "{what}");
-            assert_eq!(lost > 0, skipped && signal == 0, "{what}");
+            let can_skip = skips && attach == "tracepoint";
+            for (of, count) in [(USR1, witnessed), (0, lost)] {
+                let skipped = can_skip && of == signal;
+                // Otherwise the test would test nothing. arm64 skips rarely.
+                assert!(
+                    count > 0 || !skipped || cfg!(target_arch = "aarch64"),
+                    "{what}"
+                );
+                assert!(count == 0 || skipped, "{what}");
+            }
             for line in &tally.others {
                 let reason = &line.value["reason"];
                 assert!(
