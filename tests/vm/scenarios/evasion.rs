@@ -33,7 +33,7 @@ pub fn preempted(stage: &mut Stage) {
     for attach in ["auto", "tracepoint"] {
         for signal in [USR1, 0] {
             // 24,000 and 500 calls; fewer, where there is nothing to skip.
-            let share = if skips { 1 } else { 10 };
+            let share = if skips { 1 } else { 40 };
             let (made, tally) = trace(stage, attach, signal, share);
             let (lost, witnessed) = (lost(&tally.others), tally.witness_only);
             let what = format!(
