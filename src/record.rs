@@ -63,7 +63,8 @@ pub struct Signal<'a, S = Sender<'a>, T = Target<'a>> {
     pub signal: Name,
     /// The signal's number, as given: also one that is no signal.
     pub signal_number: i32,
-    /// What the call returned: 0 or a negative errno. Left out with `witness_only`.
+    /// What the call returned: 0 or a negative errno; -38 (`ENOSYS`) if seccomp
+    /// killed the caller for it. Left out with `witness_only`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ret: Option<i32>,
     /// The errno's name (`ESRCH`), or its number as text where it has none. There
