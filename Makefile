@@ -25,7 +25,8 @@ test-kernels: needs ## trace for real on other kernels, in virtual machines (ARG
 
 check: test-needs ## formatting, lints and documentation, all without a warning
 	cargo fmt --check
-	cargo clippy --locked --all-targets --test kernels -- -D warnings
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --test kernels -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 
 bench: release ## what tracing costs, beside untraced, sigsnoop and bpftrace

@@ -133,7 +133,7 @@ impl Stage {
     }
 
     /// A tracer whose lines go to a file: those of a flood are many.
-    pub fn to_file(&mut self, path: &Path, args: &[&str]) -> Sigtrail {
+    pub fn write_to(&mut self, path: &Path, args: &[&str]) -> Sigtrail {
         let sigtrail = Sigtrail::spawn(command(args).arg("-o").arg(path));
         wait_until_within(START_DEADLINE, "the first line", || {
             fs::metadata(path).is_ok_and(|file| file.len() > 0)

@@ -24,7 +24,8 @@ const CALLS: [&str; 6] = [
 
 /// Whose calls seccomp refuses: in the table, as the actor's command and its
 /// number's prefix, and how that actor starts.
-const SECCOMP: [(&str, &str, &str, fn() -> Actor); 2] = [
+type Refused = (&'static str, &'static str, &'static str, fn() -> Actor);
+const SECCOMP: [Refused; 2] = [
     ("", "call", "", Actor::start),
     ("32-bit, ", "call32", "32:", Actor::start_narrow),
 ];

@@ -72,7 +72,7 @@ fn trace(stage: &mut Stage, attach: &str, signal: i64, share: u64) -> (u64, Tall
     evader.make(&format!("ids {NOBODY} {NOBODY}"));
     let mut args = vec!["--attach", attach, "--ring-size", RING_SIZE];
     args.extend(["--sender-comm", "flooder", "--sender-comm", "evader"]);
-    let tracer = stage.to_file(Path::new(LINES), &args);
+    let tracer = stage.write_to(Path::new(LINES), &args);
     evader.make(&format!("evade 1 {EVADERS} {} {signal}", 125 / share));
     let evasions = evader.end_flood();
     assert_eq!(evasions, EVADERS * (125 / share));
