@@ -25,7 +25,7 @@ use crate::{
         Gauges, Head, LINE_MAX, Limits, Lost, Recipients, Sides, Signal, Status, Told, push_line,
     },
     select::{Places, wants_undecided},
-    sink::{Closed, Refused, Sink, SinkGone},
+    sink::{Closed, Patience, Refused, Sink, SinkGone},
     status::{Losses, Reason, Unsaid},
     trace::{Args, Filters, preflight},
 };
@@ -416,8 +416,8 @@ impl Emitter {
         self.sink.pump(std::time::Instant::now())
     }
 
-    /// Writes the rest, until `deadline`.
-    pub fn close(self, deadline: std::time::Instant) -> Closed {
-        self.sink.close(deadline)
+    /// Writes the rest.
+    pub fn close(self, patience: Patience) -> Closed {
+        self.sink.close(patience)
     }
 }

@@ -18,8 +18,6 @@ use sd_notify::{NotifyState, watchdog_enabled};
 
 /// Time between two texts of `systemctl status`.
 const TEXT_INTERVAL: Duration = Duration::from_secs(5);
-/// For the last lines.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What may wait for a manager that does not listen.
 const MOST_UNSENT: usize = 16;
 
@@ -49,10 +47,9 @@ impl Service {
         }
     }
 
-    /// How long the last lines may take: a journal that is behind is worth
-    /// waiting for, and the manager waits longer (`TimeoutStopSec`).
-    pub fn close_timeout(&self) -> Option<Duration> {
-        self.socket.as_ref().map(|_| CLOSE_TIMEOUT)
+    /// Is there a manager?
+    pub const fn is_managed(&self) -> bool {
+        self.socket.is_some()
     }
 
     /// Tracing has begun, or goes on after a reload.

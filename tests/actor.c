@@ -301,14 +301,20 @@ struct flood {
 	int signal;
 };
 
+/* Where not 0, a flood pauses so long after each 64 calls. */
+static long pause_us;
+
 static void *flood_thread(void *data)
 {
 	const struct flood *flood = data;
 	pid_t self = getpid();
 
-	for (unsigned long i = 0; flood->calls == 0 || i < flood->calls; i++)
+	for (unsigned long i = 0; flood->calls == 0 || i < flood->calls; i++) {
 		if (syscall(SYS_kill, self, flood->signal))
 			die("kill");
+		if (pause_us && i % 64 == 63)
+			usleep(pause_us);
+	}
 	return NULL;
 }
 
@@ -615,6 +621,9 @@ static void obey(char **word)
 	} else if (!strcmp(command, "flood")) {
 		flood(value_of(word[1]), value_of(word[2]),
 		      (struct flood){ value_of(word[3]), (int)value_of(word[4]) });
+	} else if (!strcmp(command, "pace")) {
+		pause_us = value_of(word[1]);
+		printf("0\n");
 	} else if (!strcmp(command, "evade")) {
 		evade(value_of(word[1]), value_of(word[2]),
 		      (struct flood){ value_of(word[3]), (int)value_of(word[4]) });

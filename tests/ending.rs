@@ -15,7 +15,7 @@ use std::{
 
 use common::{
     Actor, Ended, Line, Sigtrail, check_file, command, constant_part, lost, signals, tally_file,
-    timed, wait_for_file, wait_until,
+    tally_lines, timed, wait_for_file, wait_until,
 };
 use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
@@ -106,6 +106,25 @@ fn a_reader_that_has_stopped_does_not_hold_up_the_end() {
     let said = ended.stderr;
     assert!(said.starts_with("sigtrail: "), "{said}");
     assert!(said.contains(" lines could not be written"), "{said}");
+}
+
+/// As long as it takes something, it is waited for.
+#[test]
+fn a_slow_reader_gets_the_last_lines() {
+    const CALLS: u64 = 5000;
+    let mut actor = Actor::start();
+    actor.set_comm(b"st-end-slow");
+    let mut sigtrail = Sigtrail::spawn_unread(&mut command(&["--sender-comm", "st-end-slow"]));
+    sigtrail.wait_for_bytes(1);
+    actor.flood(1, 1, CALLS);
+    sigtrail.signal(Signal::TERM);
+    let (bytes, took) = timed(|| sigtrail.read_slowly(Duration::from_millis(20)));
+    let tally = tally_lines(bytes.as_slice());
+    assert_eq!((tally.signals, lost(&tally.others)), (CALLS, 0));
+    // One that takes nothing is given up after half a second.
+    assert!(took > Duration::from_secs(1), "{took:?}");
+    let ended = sigtrail.end();
+    assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(0)));
 }
 
 #[test]
@@ -204,7 +223,11 @@ fn a_reader_that_leaves_ends_a_flooded_run_quietly() {
 fn timeout_leaves_a_file_of_whole_lines() {
     let directory = directory();
     let path = directory.path().join("lines");
-    let _actor = flooder("st-end-time");
+    let mut actor = Actor::start();
+    actor.set_comm(b"st-end-time");
+    // Each line is read again.
+    actor.make("pace 10000");
+    actor.start_flood(1, 1, 0);
     // Enough for its start, too, where others keep the machine busy.
     let script = r#"exec timeout 5 "$0" "$@""#;
     let args = ["--sender-comm", "st-end-time", "-o", path.to_str().unwrap()];

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mount::{MountFlags, UnmountFlags};
 use sigtrail::sink::{
-    Closed, FileConfig, Fsync, Output, Refused, Rotation, Sink, SinkConfig, SinkGone,
+    Closed, FileConfig, Fsync, Output, Patience, Refused, Rotation, Sink, SinkConfig, SinkGone,
 };
 use tempfile::TempDir;
 
@@ -162,7 +162,7 @@ fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 fn close(sink: Sink) -> Closed {
-    let closed = sink.close(Instant::now() + PATIENCE);
+    let closed = sink.close(Patience::until(Instant::now() + PATIENCE));
     assert_eq!(closed.unwritten_lines, 0, "{closed:?}");
     closed
 }
@@ -623,7 +623,7 @@ fn a_file_size_limit_rotates_and_kills_nobody() {
             }
         };
         assert_eq!(refused.errno(), Some(27), "EFBIG");
-        let closed = sink.close(Instant::now());
+        let closed = sink.close(Patience::until(Instant::now()));
         assert!(closed.unwritten_lines > 0);
         let whole = taken - usize::try_from(closed.unwritten_lines).unwrap();
         assert!(read(&plain) == lines(0..whole), "no torn line is left");
@@ -816,7 +816,7 @@ fn closing_on_a_full_disk_tells_what_is_unwritten_and_leaves_no_torn_line() {
     let mut sink = open(append(&log));
     (0..200).for_each(|number| sink.push(line(number).as_bytes()).unwrap());
     let start = Instant::now();
-    let closed = sink.close(start + Duration::from_millis(50));
+    let closed = sink.close(Patience::until(start + Duration::from_millis(50)));
     assert!(start.elapsed() < Duration::from_secs(5));
     let written = usize::try_from(closed.stats.lines_written).unwrap();
     assert_eq!(
@@ -840,7 +840,10 @@ fn devices_are_written_as_plain_files() {
         assert_eq!(refused, Refused::Full, "nothing was tried yet");
         sink.pump(Instant::now()).unwrap();
         assert_eq!(fill(&mut sink, count), (0, Refused::Failing(ENOSPC)));
-        assert_eq!(sink.close(Instant::now()).unwritten_lines, count as u64);
+        assert_eq!(
+            sink.close(Patience::until(Instant::now())).unwritten_lines,
+            count as u64
+        );
     }
 }
 
@@ -1023,7 +1026,7 @@ fn a_reader_that_goes_away_ends_the_sink() {
         push(&mut sink, "two\n");
         assert_eq!(sink.pump(Instant::now()), Err(SinkGone::Closed));
         assert_eq!(sink.next_wake(Instant::now()), None);
-        let closed = sink.close(Instant::now() + PATIENCE);
+        let closed = sink.close(Patience::until(Instant::now() + PATIENCE));
         assert_eq!(
             (closed.gone, closed.unwritten_lines),
             (Some(SinkGone::Closed), 1)

@@ -10,10 +10,12 @@ use anyhow::Result;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Run, Stop};
-use crate::{clock::monotonic_ns, status::Reason};
+use crate::{clock::monotonic_ns, sink::Patience, status::Reason};
 
-/// How long a slow output may delay the end.
-const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long a slow output may delay the end while it takes lines.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// As that, while it takes none.
+const CLOSE_PAUSE: Duration = Duration::from_millis(500);
 
 /// The output is lost for good: it did not take the last lines.
 #[derive(Debug)]
@@ -46,13 +48,19 @@ impl Run<'_> {
         }
         self.release(u64::MAX)?;
         self.account_for_all();
-        let deadline = Instant::now() + self.service.close_timeout().unwrap_or(CLOSE_TIMEOUT);
-        self.make_room(deadline);
+        // A journal that is behind is worth waiting for, and the manager waits
+        // longer (`TimeoutStopSec`).
+        let pause = match self.service.is_managed() {
+            true => CLOSE_TIMEOUT,
+            false => CLOSE_PAUSE,
+        };
+        let mut patience = Patience::new(Instant::now() + CLOSE_TIMEOUT, pause);
+        self.make_room(&mut patience);
         let now_ns = monotonic_ns();
         self.emitter.say_losses(now_ns)?;
         self.emitter.status("stopped", None, now_ns)?;
         self.write_metrics(Instant::now());
-        let closed = self.emitter.close(deadline);
+        let closed = self.emitter.close(patience);
         if closed.unwritten_lines > 0 && closed.gone.is_none() {
             let why = closed.stats.last_error.as_deref();
             let lost = SinkLost(format!(
@@ -66,15 +74,15 @@ impl Run<'_> {
     }
 
     /// Writes some of what waits, for the last words are never to be refused.
-    fn make_room(&mut self, deadline: Instant) {
+    fn make_room(&mut self, patience: &mut Patience) {
         while self.emitter.pump().is_ok() && !self.emitter.has_room() {
             let now = Instant::now();
-            if now >= deadline {
+            let sink = self.emitter.sink();
+            let left = patience.left(sink.stats().bytes_written, now);
+            if left.is_zero() {
                 return;
             }
-            let sink = self.emitter.sink();
-            let wake = sink.next_wake(now).map(|wake| now + wake);
-            let timeout = wake.unwrap_or(deadline).min(deadline) - now;
+            let timeout = sink.next_wake(now).map_or(left, |wake| wake.min(left));
             let timeout = Timespec {
                 tv_sec: timeout.as_secs() as i64,
                 tv_nsec: i64::from(timeout.subsec_nanos()),

@@ -15,6 +15,7 @@ mod archive;
 mod checks;
 mod config;
 mod file;
+mod patience;
 mod place;
 mod pump;
 mod queue;
@@ -34,6 +35,7 @@ pub use self::config::{
     Closed, FileConfig, Fsync, Output, Refused, Rotation, SinkConfig, SinkGone, SinkStats,
 };
 use self::file::LogFile;
+pub use self::patience::Patience;
 pub use self::queue::LINE_MAX;
 use self::queue::Queue;
 use self::stream::Stream;
@@ -247,19 +249,20 @@ impl Sink {
         stats
     }
 
-    /// Writes what waits until `deadline`, flushes it to the disk if that is configured, and
+    /// Writes what waits, with `patience`, flushes it to the disk if that is configured, and
     /// ends. A line that is partly written to a file by then is cut off again.
-    pub fn close(mut self, deadline: Instant) -> Closed {
+    pub fn close(mut self, mut patience: Patience) -> Closed {
         if let Some(trouble) = &mut self.trouble {
             // The last chance comes now, not when the next try is due.
             trouble.retry_at = Instant::now();
         }
         loop {
             let now = Instant::now();
-            if self.pump(now).is_err() || self.queue.is_empty() || now >= deadline {
+            let over = self.pump(now).is_err() || self.queue.is_empty();
+            let left = patience.left(self.stats.bytes_written, now);
+            if over || left.is_zero() {
                 break;
             }
-            let left = deadline.saturating_duration_since(now);
             self.wait(self.next_wake(now).map_or(left, |wake| wake.min(left)));
         }
         if let Out::File(file) = &mut self.out {
@@ -270,7 +273,7 @@ impl Sink {
         }
         let mut flushed = true;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = patience.left(self.stats.bytes_written, Instant::now());
             let Out::File(file) = &mut self.out else {
                 break;
             };

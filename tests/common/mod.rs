@@ -116,6 +116,19 @@ impl Sigtrail {
         bytes
     }
 
+    /// Reads all that is left, with a pause before each half of a pipe.
+    #[allow(clippy::disallowed_methods)] // The pause is no wait: it is the pace.
+    pub fn read_slowly(&mut self, pause: Duration) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut pipe = self.unread.take().unwrap();
+        loop {
+            thread::sleep(pause);
+            if (&mut pipe).take(32 << 10).read_to_end(&mut bytes).unwrap() == 0 {
+                return bytes;
+            }
+        }
+    }
+
     /// Reads all that comes, in another thread, and keeps only what a law is
     /// about: for floods.
     pub fn tally(&mut self) -> JoinHandle<Tally> {

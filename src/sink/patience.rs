@@ -1,0 +1,63 @@
+//! How long a slow output may delay the end.
+
+use std::time::{Duration, Instant};
+
+/// An output that takes something is waited for until the end; one that takes
+/// nothing, for a pause only.
+#[derive(Debug)]
+pub struct Patience {
+    end: Instant,
+    pause: Duration,
+    written: u64,
+    since: Instant,
+}
+
+impl Patience {
+    /// Waits until `end`, but no longer than `pause` for the next byte.
+    pub fn new(end: Instant, pause: Duration) -> Self {
+        Self {
+            end,
+            pause,
+            written: 0,
+            since: Instant::now(),
+        }
+    }
+
+    /// Waits until `end`, whatever is written.
+    pub fn until(end: Instant) -> Self {
+        Self::new(end, Duration::MAX)
+    }
+
+    /// What is left of it, where so many bytes have been written by `now`.
+    pub fn left(&mut self, written: u64, now: Instant) -> Duration {
+        if self.written != written {
+            self.written = written;
+            self.since = now;
+        }
+        let pause = self.since.checked_add(self.pause);
+        pause
+            .map_or(self.end, |pause| pause.min(self.end))
+            .saturating_duration_since(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_counts_from_the_last_byte_and_the_end_is_the_end() {
+        let ms = Duration::from_millis;
+        let start = Instant::now();
+        let mut patience = Patience::new(start + ms(1000), ms(300));
+        patience.since = start;
+        assert_eq!(patience.left(0, start + ms(100)), ms(200));
+        assert_eq!(patience.left(0, start + ms(300)), ms(0));
+        assert_eq!(patience.left(1, start + ms(310)), ms(300));
+        assert_eq!(patience.left(1, start + ms(400)), ms(210));
+        assert_eq!(patience.left(2, start + ms(800)), ms(200));
+        assert_eq!(patience.left(3, start + ms(1001)), ms(0));
+        let mut patience = Patience::until(start + ms(1000));
+        assert_eq!(patience.left(0, start + ms(900)), ms(100));
+    }
+}
