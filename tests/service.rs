@@ -379,6 +379,11 @@ impl Manager {
         }
     }
 
+    #[track_caller]
+    fn wait_for_food(&self) {
+        assert!(self.is_fed(common::DEADLINE));
+    }
+
     fn is_fed(&self, within: Duration) -> bool {
         let end = Instant::now() + within;
         loop {
@@ -420,7 +425,7 @@ fn the_service_manager_hears_of_start_reload_and_end() {
     let (manager, daemon) = managed(&directory, &[]);
     assert_eq!(manager.hear(), "READY=1");
     for _ in 0..3 {
-        assert!(manager.is_fed(Duration::from_secs(2)));
+        manager.wait_for_food();
     }
     daemon.signal(Signal::HUP);
     let said = manager.hear();
@@ -435,7 +440,7 @@ fn the_service_manager_hears_of_start_reload_and_end() {
     manager.forget();
     assert!(!manager.is_fed(Duration::from_millis(600)));
     daemon.signal(Signal::CONT);
-    assert!(manager.is_fed(Duration::from_secs(2)));
+    manager.wait_for_food();
     daemon.signal(Signal::TERM);
     assert_eq!(manager.hear(), "STOPPING=1");
 }
@@ -467,7 +472,7 @@ fn a_blinded_run_says_so_and_starves_the_watchdog() {
     let directory = directory();
     let (manager, daemon) = managed(&directory, &["--status-interval", "1s"]);
     daemon.wait_for("running", 1);
-    assert!(manager.is_fed(Duration::from_secs(2)));
+    manager.wait_for_food();
     blind(&daemon);
     daemon.wait_for("blind", 1);
     manager.forget();
