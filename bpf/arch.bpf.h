@@ -15,6 +15,19 @@ struct args {
 /* A system call that sends no signal. */
 #define NO_SENDER (-1)
 
+/* From 5.11 on the verifier knows the type of the current task. */
+static __always_inline int current_is_typed(void)
+{
+	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
+}
+
+#define CURRENT(field)                                                                             \
+	(current_is_typed() ? bpf_get_current_task_btf()->field :                                  \
+			      BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), field))
+
+/* A register behind a pointer whose type the verifier knows, or does not. */
+#define SAVED(regs, typed, field) ((typed) ? (regs)->field : BPF_CORE_READ(regs, field))
+
 #if defined(__TARGET_ARCH_x86)
 
 #define TS_COMPAT 0x2
@@ -24,9 +37,7 @@ struct args {
 
 static __always_inline enum call_abi current_abi(__u32 nr)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-
-	if (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT)
+	if (CURRENT(thread_info.status) & TS_COMPAT)
 		return ABI_I386;
 	return nr & X32_SYSCALL_BIT ? ABI_X32 : ABI_NATIVE;
 }
@@ -99,15 +110,15 @@ static __always_inline long returned(const struct pt_regs *ctx)
 	return ctx->ax;
 }
 
-static __always_inline __u32 saved_nr(const struct pt_regs *regs)
+static __always_inline __u32 saved_nr(const struct pt_regs *regs, const int typed)
 {
-	return BPF_CORE_READ(regs, orig_ax);
+	return SAVED(regs, typed, orig_ax);
 }
 
 /* What stands where the result will. */
-static __always_inline __s32 saved_result(const struct pt_regs *regs)
+static __always_inline __s32 saved_result(const struct pt_regs *regs, const int typed)
 {
-	return BPF_CORE_READ(regs, ax);
+	return SAVED(regs, typed, ax);
 }
 
 /* Is that the call's first argument, where seccomp has put the registers back? */
@@ -116,18 +127,19 @@ static __always_inline int puts_back_argument(void)
 	return 0;
 }
 
-static __always_inline void read_saved_args(struct args *a, const struct pt_regs *regs)
+static __always_inline void read_saved_args(struct args *a, const struct pt_regs *regs,
+					    const int typed)
 {
 	if (a->abi == ABI_I386) {
-		a->arg[0] = (__u32)BPF_CORE_READ(regs, bx);
-		a->arg[1] = (__u32)BPF_CORE_READ(regs, cx);
-		a->arg[2] = (__u32)BPF_CORE_READ(regs, dx);
-		a->arg[3] = (__u32)BPF_CORE_READ(regs, si);
+		a->arg[0] = (__u32)SAVED(regs, typed, bx);
+		a->arg[1] = (__u32)SAVED(regs, typed, cx);
+		a->arg[2] = (__u32)SAVED(regs, typed, dx);
+		a->arg[3] = (__u32)SAVED(regs, typed, si);
 	} else {
-		a->arg[0] = BPF_CORE_READ(regs, di);
-		a->arg[1] = BPF_CORE_READ(regs, si);
-		a->arg[2] = BPF_CORE_READ(regs, dx);
-		a->arg[3] = BPF_CORE_READ(regs, r10);
+		a->arg[0] = SAVED(regs, typed, di);
+		a->arg[1] = SAVED(regs, typed, si);
+		a->arg[2] = SAVED(regs, typed, dx);
+		a->arg[3] = SAVED(regs, typed, r10);
 	}
 }
 
@@ -145,10 +157,8 @@ static __always_inline int are_saved_by_user(const struct pt_regs *regs)
 
 static __always_inline enum call_abi current_abi(__u32 nr)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-
 	(void)nr;
-	return BPF_CORE_READ(task, thread_info.flags) >> TIF_32BIT & 1 ? ABI_ARM : ABI_NATIVE;
+	return CURRENT(thread_info.flags) >> TIF_32BIT & 1 ? ABI_ARM : ABI_NATIVE;
 }
 
 static __always_inline int sender_of(__u32 nr, enum call_abi abi)
@@ -213,15 +223,15 @@ static __always_inline long returned(const struct pt_regs *ctx)
 	return ctx->regs[0];
 }
 
-static __always_inline __u32 saved_nr(const struct pt_regs *regs)
+static __always_inline __u32 saved_nr(const struct pt_regs *regs, const int typed)
 {
-	return BPF_CORE_READ(regs, syscallno);
+	return SAVED(regs, typed, syscallno);
 }
 
 /* What stands where the result will. */
-static __always_inline __s32 saved_result(const struct pt_regs *regs)
+static __always_inline __s32 saved_result(const struct pt_regs *regs, const int typed)
 {
-	return BPF_CORE_READ(regs, regs[0]);
+	return SAVED(regs, typed, regs[0]);
 }
 
 /* Is that the call's first argument, where seccomp has put the registers back? */
@@ -230,13 +240,14 @@ static __always_inline int puts_back_argument(void)
 	return 1;
 }
 
-static __always_inline void read_saved_args(struct args *a, const struct pt_regs *regs)
+static __always_inline void read_saved_args(struct args *a, const struct pt_regs *regs,
+					    const int typed)
 {
 	/* regs[0] holds the result once there is one. */
-	a->arg[0] = BPF_CORE_READ(regs, orig_x0);
-	a->arg[1] = BPF_CORE_READ(regs, regs[1]);
-	a->arg[2] = BPF_CORE_READ(regs, regs[2]);
-	a->arg[3] = BPF_CORE_READ(regs, regs[3]);
+	a->arg[0] = SAVED(regs, typed, orig_x0);
+	a->arg[1] = SAVED(regs, typed, regs[1]);
+	a->arg[2] = SAVED(regs, typed, regs[2]);
+	a->arg[3] = SAVED(regs, typed, regs[3]);
 }
 
 static __always_inline int are_saved_by_user(const struct pt_regs *regs)
@@ -251,36 +262,62 @@ static __always_inline int are_saved_by_user(const struct pt_regs *regs)
 /* Kernel stacks of kernels before 5.15, on both architectures. */
 #define STACK_SIZE 16384
 
-/* The current thread's registers at its entry into the kernel; 0 if they
- * cannot be had.
- */
-static __always_inline struct pt_regs *saved_regs(void)
+static __always_inline int has_typed_regs(void)
 {
-	struct task_struct *task;
+	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
+}
+
+/* The current thread's registers at its entry into the kernel. */
+static __always_inline struct pt_regs *typed_regs(void)
+{
+	return (void *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
+}
+
+/* The same before 5.15; 0 if they cannot be had. */
+static __always_inline struct pt_regs *probed_regs(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct pt_regs *regs = BPF_CORE_READ(task, stack) + STACK_SIZE -
+			       bpf_core_type_size(struct pt_regs);
+
+	return are_saved_by_user(regs) ? regs : 0;
+}
+
+/* What stands now where the current thread's call will have its result. */
+static __always_inline __s32 current_result(void)
+{
 	struct pt_regs *regs;
 
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
-		return (void *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
-	task = (void *)bpf_get_current_task();
-	regs = BPF_CORE_READ(task, stack) + STACK_SIZE - bpf_core_type_size(struct pt_regs);
-	return are_saved_by_user(regs) ? regs : 0;
+	if (has_typed_regs())
+		return saved_result(typed_regs(), 1);
+	regs = probed_regs();
+	return regs ? saved_result(regs, 0) : 0;
+}
+
+static __always_inline void read_args(struct args *a, const struct pt_regs *regs, const int typed)
+{
+	__u32 nr = saved_nr(regs, typed);
+
+	a->abi = current_abi(nr);
+	a->syscall = sender_of(nr, a->abi);
+	if (a->syscall != NO_SENDER)
+		read_saved_args(a, regs, typed);
 }
 
 /* The call that the current thread is in, from its saved registers. */
 static __always_inline void read_current_args(struct args *a)
 {
-	struct pt_regs *regs = saved_regs();
-	__u32 nr;
+	struct pt_regs *regs;
 
 	a->syscall = NO_SENDER;
 	a->abi = ABI_NATIVE;
-	if (!regs)
+	if (has_typed_regs()) {
+		read_args(a, typed_regs(), 1);
 		return;
-	nr = saved_nr(regs);
-	a->abi = current_abi(nr);
-	a->syscall = sender_of(nr, a->abi);
-	if (a->syscall != NO_SENDER)
-		read_saved_args(a, regs);
+	}
+	regs = probed_regs();
+	if (regs)
+		read_args(a, regs, 0);
 }
 
 #endif

@@ -107,7 +107,7 @@ static __always_inline void death_by_sigsys(void *ctx, struct task_struct *task)
 	/* By a signal: on its way back, which the exit probes see. */
 	if (by_signal && (a.abi == ABI_NATIVE || attach_mode == ATTACH_RAW))
 		return;
-	if (!by_signal || is_rolled_back(&a, saved_result(saved_regs())))
+	if (!by_signal || is_rolled_back(&a, current_result()))
 		tell_unseen(ctx, &a, -ENOSYS, HOOK_DEATH);
 }
 

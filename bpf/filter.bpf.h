@@ -68,11 +68,20 @@ static __always_inline int wants_sender(const struct filters *f)
 	return 1;
 }
 
+/* Is this signal wanted from the current process, by whichever call? */
+static __always_inline int wants_sent(const struct filters *f, __s32 sig)
+{
+	return wants_signal(f, sig) && (!f->sets || wants_sender(f));
+}
+
+static __always_inline int wants_syscall(const struct filters *f, enum syscall_kind syscall)
+{
+	return f->syscalls >> syscall & 1;
+}
+
 static __always_inline int wants_call(const struct filters *f, enum syscall_kind syscall, __s32 sig)
 {
-	if (!(f->syscalls >> syscall & 1) || !wants_signal(f, sig))
-		return 0;
-	return !f->sets || wants_sender(f);
+	return wants_syscall(f, syscall) && wants_sent(f, sig);
 }
 
 /*

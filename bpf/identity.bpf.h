@@ -85,12 +85,6 @@ static __always_inline void copy_comm(__u8 *to, const char *comm)
 #define NAMED(name) name##_probed
 #include "process.bpf.h"
 
-/* From 5.11 on the verifier knows the type of the current task. */
-static __always_inline int current_is_typed(void)
-{
-	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
-}
-
 static __always_inline __u64 current_start_time(void)
 {
 	if (current_is_typed())

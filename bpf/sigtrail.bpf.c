@@ -182,13 +182,13 @@ int kprobe_enter(struct pt_regs *ctx)
 {
 	struct pt_regs *regs = first_arg(ctx);
 	struct args a;
-	__u32 nr = saved_nr(regs);
+	__u32 nr = saved_nr(regs, 0);
 
 	a.abi = current_abi(nr);
 	a.syscall = sender_of(nr, a.abi);
 	if (a.syscall == NO_SENDER || (a.abi == ABI_NATIVE && attach_mode != ATTACH_KPROBE))
 		return 0;
-	read_saved_args(&a, regs);
+	read_saved_args(&a, regs, 0);
 	return probe_entry(&a);
 }
 

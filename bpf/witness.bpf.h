@@ -111,11 +111,11 @@ static __always_inline struct slot *late_entry(__s32 sig, struct kernel_siginfo 
 
 	if (trace_state != TRACE_ON || (__u64)info == 1)
 		return 0;
-	if (info && BPF_CORE_READ(info, si_code) > 0)
+	/* In the order of what each costs. */
+	if (!wants_sent(f, sig) || (info && BPF_CORE_READ(info, si_code) > 0))
 		return 0;
 	read_current_args(&a);
-	if (a.syscall == NO_SENDER || args_sig(&a) != sig ||
-	    !wants_call(f, a.syscall, sig))
+	if (a.syscall == NO_SENDER || args_sig(&a) != sig || !wants_syscall(f, a.syscall))
 		return 0;
 	slot = take_slot();
 	if (!slot)
