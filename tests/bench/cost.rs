@@ -232,17 +232,10 @@ impl Bench {
 
     fn flood_all(&self, row: &mut Row) -> Result<()> {
         for (call, ns) in Call::ALL.into_iter().zip(&mut row.ns) {
-            let flood = self.flooder.run(call, self.cpu(), self.time_of(call))?;
+            let flood = self.flooder.run(call, self.cpu(), self.flood_time)?;
             ns.push(flood.ns_per_call);
         }
         Ok(())
-    }
-
-    fn time_of(&self, call: Call) -> Duration {
-        match call {
-            Call::Exists => self.flood_time,
-            _ => self.flood_time / 5,
-        }
     }
 
     fn measure(&self, spec: &Spec, row: &mut Row) -> Result<()> {
@@ -260,7 +253,7 @@ impl Bench {
                 ns.push(flood.ns_per_call);
                 continue;
             }
-            let flood = self.flooder.run(call, self.cpu(), self.time_of(call))?;
+            let flood = self.flooder.run(call, self.cpu(), self.flood_time)?;
             ns.push(flood.ns_per_call);
             tracer.until_quiet()?;
         }

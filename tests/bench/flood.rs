@@ -80,7 +80,8 @@ impl Flooder {
         Ok(Self { program })
     }
 
-    /// Floods on one CPU for so long, after a tenth of it to warm up.
+    /// Floods on one CPU for so long, after a third of it to warm up: where the
+    /// tracer slept before, the first milliseconds are no measure.
     ///
     /// # Errors
     /// The flooder failed.
@@ -103,7 +104,7 @@ impl Flooder {
         Command::new(&self.program)
             .arg(call.name())
             .arg(cpu.to_string())
-            .arg((time / 10).as_millis().to_string())
+            .arg((time / 3).as_millis().to_string())
             .arg(time.as_millis().to_string())
             .stdout(Stdio::piped())
             .spawn()
