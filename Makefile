@@ -24,8 +24,8 @@ test-kernels: needs ## trace for real on other kernels, in virtual machines (ARG
 	@tests/vm/run $(ARGS)
 
 check: test-needs ## formatting, lints and documentation, all without a warning
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --test kernels -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 
@@ -59,7 +59,7 @@ test-reproducible: ## build the static binary twice, in two places: the same byt
 	@tests/packages/reproducible
 
 fmt: ## format the sources
-	cargo fmt
+	cargo fmt --all
 
 clean: ## remove what was built
 	cargo clean

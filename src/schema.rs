@@ -203,7 +203,7 @@ mod tests {
     const HOSTNAME: &str = "machine";
 
     struct Lines {
-        validator: jsonschema::Validator,
+        validator: common::Validator,
         users: Users,
         clock: Clock,
         names: Names,
@@ -212,7 +212,7 @@ mod tests {
     impl Lines {
         fn new() -> Self {
             Self {
-                validator: jsonschema::validator_for(&schema()).unwrap(),
+                validator: common::validator(&schema()),
                 users: Users::system(),
                 clock: Clock::new(),
                 names: Names::default(),

@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
 use common::{
     Actor, Call, EINVAL, EPERM, ESRCH, Sender, Sigtrail, assert_lines, kill, tgkill, tkill,
 };

@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
 use std::{
     sync::{Mutex, MutexGuard, mpsc::channel},
     time::{Duration, Instant},

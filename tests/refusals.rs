@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
 use std::{
     fs::{self, File, Permissions},
     os::unix::fs::PermissionsExt,
@@ -401,7 +399,8 @@ fn a_refusal_that_cannot_be_said_is_still_one() {
 fn rings_beyond_the_limit_of_locked_memory_are_refused_with_the_way_out() {
     let place = Place::new();
     let caps = capabilities("+bpf,+perfmon,+sys_admin,+dac_read_search");
-    let script = format!(r#"ulimit -l 64; exec {NOBODY} {caps} "$0" --ring-size 64M"#);
+    let script =
+        format!(r#"ulimit -l 64; exec {NOBODY} {caps} "$0" --ring-size 64M --duration 1ms"#);
     let parts = [
         "locked memory",
         "a smaller --ring-size",

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
 use common::{Actor, Call, ENOSYS, Scene, Sender, kill, now, tgkill};
 use serde_json::Value;
 

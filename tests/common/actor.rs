@@ -12,7 +12,7 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{DEADLINE, wait_until};
+use super::{DEADLINE, built, wait_until};
 
 /// A running actor. It ends with its last handle.
 #[derive(Debug)]
@@ -178,8 +178,8 @@ pub fn program() -> &'static Path {
 }
 
 fn compile() -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/actor.c");
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("actor");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("actor.c");
+    let program = built().join("actor");
     let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
     let built = changed(&program);
     if built.is_ok_and(|built| changed(&source).unwrap() < built) {

@@ -201,6 +201,15 @@ fn check_schema(value: &Value) -> Result<(), String> {
     }
 }
 
+/// Of a schema of draft 2020-12, which is one; formats are looked at.
+pub fn validator(schema: &Value) -> Validator {
+    assert!(jsonschema::draft202012::meta::is_valid(schema));
+    jsonschema::draft202012::options()
+        .should_validate_formats(true)
+        .build(schema)
+        .unwrap()
+}
+
 /// One for each type of line.
 fn validators() -> HashMap<String, Validator> {
     let mut schema = sigtrail::schema::schema();
@@ -211,10 +220,7 @@ fn validators() -> HashMap<String, Validator> {
             let name = one["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
             let mut schema = schema.clone();
             schema["$ref"] = one["$ref"].clone();
-            let validator = jsonschema::draft202012::options()
-                .should_validate_formats(true)
-                .build(&schema);
-            (name.to_owned(), validator.unwrap())
+            (name.to_owned(), validator(&schema))
         })
         .collect()
 }

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{Tally, check_lines, command, lost, wait_until};
+use common::{Tally, check_lines, command, lost, wait_until};
 
 pub fn directory() -> TempDir {
     tempfile::tempdir().unwrap()

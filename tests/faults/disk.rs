@@ -15,10 +15,8 @@ use rustix::{
 use tempfile::TempDir;
 
 use super::{Random, actor};
-use crate::{
-    common::{command, wait_until},
-    daemon::{Daemon, Run, directory, files},
-};
+use crate::daemon::{Daemon, Run, directory, files};
+use common::{command, wait_until};
 
 /// A directory on which file systems are mounted, the last one seen.
 struct Point {

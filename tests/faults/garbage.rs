@@ -15,10 +15,8 @@ use rustix::{
 use sigtrail::{cli::TraceArgs, config::Config, identity::Users};
 
 use super::actor;
-use crate::{
-    common::{command, timed, wait_until},
-    daemon::{Daemon, configure, count, directory, last_of},
-};
+use crate::daemon::{Daemon, configure, count, directory, last_of};
+use common::{command, timed, wait_until};
 
 const DEFAULT: &str = include_str!("../../config/sigtrail.toml");
 

@@ -6,10 +6,8 @@ use libbpf_rs::{MapCore, MapFlags, MapHandle};
 use sigtrail::identity::Cgroups;
 
 use super::actor;
-use crate::{
-    common::wait_until,
-    daemon::{Daemon, directory},
-};
+use crate::daemon::{Daemon, directory};
+use common::wait_until;
 
 /// A map of a running sigtrail's.
 fn map(daemon: &Daemon, name: &str) -> MapHandle {

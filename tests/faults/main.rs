@@ -28,8 +28,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../common/mod.rs"]
-mod common;
 #[path = "../daemon/mod.rs"]
 mod daemon;
 

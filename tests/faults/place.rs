@@ -12,10 +12,8 @@ use rustix::{
 };
 
 use super::actor;
-use crate::{
-    common::{DEADLINE, command, timed},
-    daemon::{Daemon, Run, directory, files},
-};
+use crate::daemon::{Daemon, Run, directory, files};
+use common::{DEADLINE, command, timed};
 
 /// It does not start on such a file, and says why.
 #[track_caller]

@@ -14,10 +14,8 @@ use serde_json::Value;
 use sigtrail::clock::monotonic_ns;
 
 use super::{Random, actor, last};
-use crate::{
-    common::{command, timed, wait_until},
-    daemon::{Daemon, Run, count, directory},
-};
+use crate::daemon::{Daemon, Run, count, directory};
+use common::{command, timed, wait_until};
 
 #[test]
 fn a_reader_that_stops_for_ten_seconds_stops_nothing_else() {

@@ -11,10 +11,8 @@ use std::{
 };
 
 use super::actor;
-use crate::{
-    common::{timed, wait_until},
-    daemon::{Daemon, directory, files},
-};
+use crate::daemon::{Daemon, directory, files};
+use common::{timed, wait_until};
 
 const LINES: u64 = 1_000_000;
 

@@ -2,8 +2,8 @@
 
 use std::{fs, path::Path};
 
-pub use super::common::stdout_of;
-use super::common::{Actor, Sigtrail, kill, tgkill, tkill, wait_until};
+pub use common::stdout_of;
+use common::{Actor, Sigtrail, kill, tgkill, tkill, wait_until};
 
 const TERM: i64 = 15;
 const USR1: i64 = 10;

@@ -6,7 +6,6 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::{
-    common::{DEADLINE, wait_until_within},
     files,
     fluent_bit::{
         FORMS, Settings, assert_is_time_of, command, dated, documents_of, is_there, output,
@@ -15,6 +14,7 @@ use crate::{
     log::Log,
     values,
 };
+use common::{DEADLINE, wait_until_within};
 
 #[test]
 fn fluent_bit_understands_each_shipped_file() {

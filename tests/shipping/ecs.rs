@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use common::validator;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -40,7 +41,7 @@ fn the_golden_lines_become_the_golden_documents() {
         documents::check_nothing_is_missing(line, document);
     }
     let schema: Value = serde_json::from_str(&stdout_of(&["schema"])).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
+    let validator = validator(&schema);
     for line in &lines {
         assert!(validator.is_valid(line), "{line:#}");
     }

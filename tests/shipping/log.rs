@@ -10,10 +10,8 @@ use std::{
 use flate2::read::MultiGzDecoder;
 use tempfile::TempDir;
 
-use crate::{
-    common::{Actor, wait_until},
-    daemon::{Daemon, files},
-};
+use crate::daemon::{Daemon, files};
+use common::{Actor, wait_until};
 
 /// Some eighty lines.
 const FILE: &str = "64K";

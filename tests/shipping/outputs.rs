@@ -7,9 +7,7 @@ use serde_json::{Deserializer, Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    GOLDEN,
-    common::wait_until,
-    documents,
+    GOLDEN, documents,
     fluent_bit::{
         FORMS, FluentBit, Settings, assert_is_time_of, command, dated, documents_of, is_there,
         output, run_until, with_ecs,
@@ -18,6 +16,7 @@ use crate::{
     recording::record,
     replace, text, values,
 };
+use common::wait_until;
 
 #[test]
 fn fluent_bits_filter_makes_the_same_ecs_documents_as_jq() {

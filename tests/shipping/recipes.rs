@@ -13,14 +13,9 @@ use sigtrail::identity::Cgroups;
 use tempfile::TempDir;
 
 use crate::{
-    CONFIG, GOLDEN,
-    common::{Actor, Sigtrail, kill, wait_until},
-    daemon::Daemon,
-    files,
-    log::Log,
-    recording::record,
-    replace, text, values,
+    CONFIG, GOLDEN, daemon::Daemon, files, log::Log, recording::record, replace, text, values,
 };
+use common::{Actor, Sigtrail, kill, wait_until};
 
 /// Runs jq as the first lines of a recipe say, on these files.
 fn recipe(name: &str, words: &[(&str, &str)], recorded: &[&Path]) -> String {

@@ -14,10 +14,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     CONFIG,
-    common::{DEADLINE, wait_until, wait_until_within},
     log::{Log, signals},
     replace, text,
 };
+use common::{DEADLINE, wait_until, wait_until_within};
 
 /// Where it forwards to: keeps what comes.
 #[derive(Clone, Default)]

@@ -5,12 +5,8 @@ use std::fs;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{
-    UNIT,
-    common::{Actor, Sigtrail, kill, wait_until},
-    settings::section,
-    text,
-};
+use crate::{UNIT, settings::section, text};
+use common::{Actor, Sigtrail, kill, wait_until};
 
 /// Longest line, as the schema says.
 const LONGEST_LINE: u64 = 4096;

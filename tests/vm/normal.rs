@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::common::nanoseconds;
+use common::nanoseconds;
 
 /// Keys whose numbers mean a process, a thread, a group or a namespace.
 const NAMED: [&str; 9] = [

@@ -10,8 +10,8 @@ use std::{
 
 use serde_json::Value;
 
-use crate::common::{Actor, DEADLINE, EINVAL, Ended, Sigtrail, command, party, wait_until_within};
 use crate::scenarios::coverage::Cell;
+use common::{Actor, DEADLINE, EINVAL, Ended, Sigtrail, command, party, wait_until_within};
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
 

@@ -1,9 +1,7 @@
 //! The system calls, whom they mean, and what they return.
 
-use crate::{
-    common::{EINVAL, EPERM, ESRCH, party::global_id},
-    stage::Stage,
-};
+use crate::stage::Stage;
+use common::{EINVAL, EPERM, ESRCH, party::global_id};
 
 pub fn processes_and_threads(stage: &mut Stage) {
     let mut sender = stage.actor("sender");

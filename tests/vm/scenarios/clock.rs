@@ -3,10 +3,8 @@
 use rustix::time::{ClockId, Timespec, clock_gettime, clock_settime};
 use serde_json::Value;
 
-use crate::{
-    common::{nanoseconds, now},
-    stage::Stage,
-};
+use crate::stage::Stage;
+use common::{nanoseconds, now};
 
 const HOUR: i64 = 3600;
 /// Two readings of clocks on a machine that is emulated.

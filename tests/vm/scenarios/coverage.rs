@@ -4,10 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::{
-    common::{Actor, EINVAL, EPERM},
-    stage::Stage,
-};
+use crate::stage::Stage;
+use common::{Actor, EINVAL, EPERM};
 
 const SIGSYS: i32 = 31;
 /// Losses are said within a second.

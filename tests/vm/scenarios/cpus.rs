@@ -8,10 +8,8 @@ use rustix::{
 };
 use serde_json::Value;
 
-use crate::{
-    common::{Actor, lost, signals, wait_until},
-    stage::Stage,
-};
+use crate::stage::Stage;
+use common::{Actor, lost, signals, wait_until};
 
 const ONLINE: &str = "/sys/devices/system/cpu/cpu1/online";
 const RINGS_AGAIN: Duration = Duration::from_secs(30);
@@ -53,7 +51,7 @@ pub fn come_and_go(stage: &mut Stage) {
 fn call_until_seen(stage: &mut Stage, sender: &mut Actor, made: &mut u64) -> Value {
     const PATIENCE: Duration = Duration::from_millis(200);
     let mut line = None;
-    crate::common::wait_until_within(RINGS_AGAIN, "a call on that CPU to be seen", || {
+    common::wait_until_within(RINGS_AGAIN, "a call on that CPU to be seen", || {
         let call = format!("kill {} 10", sender.pid);
         stage.unseen(sender, &call, 0);
         *made += 1;

@@ -3,11 +3,8 @@
 
 use std::{fs, path::Path};
 
-use crate::{
-    common::{Actor, Tally, lost, tally_file},
-    golden,
-    stage::Stage,
-};
+use crate::{golden, stage::Stage};
+use common::{Actor, Tally, lost, tally_file};
 
 /// Blocked, so that the flooder survives it; each sending of it is witnessed.
 const USR1: i64 = 10;

@@ -1,6 +1,7 @@
 //! Filters: calls that pass and calls that do not.
 
-use crate::{common::ESRCH, stage::Stage};
+use crate::stage::Stage;
+use common::ESRCH;
 
 pub fn all(stage: &mut Stage) {
     let mut sender = stage.actor("sender");

@@ -2,10 +2,8 @@
 
 use std::fs;
 
-use crate::{
-    common::{EPERM, party::global_id},
-    stage::Stage,
-};
+use crate::stage::Stage;
+use common::{EPERM, party::global_id};
 
 pub fn users(stage: &mut Stage) {
     let mut sender = stage.actor("sender");
@@ -74,6 +72,6 @@ pub fn unit(stage: &mut Stage) {
     stage.finish();
     drop((sender, target));
     for group in [UNIT, SLICE] {
-        crate::common::wait_until("an empty cgroup", || fs::remove_dir(group).is_ok());
+        common::wait_until("an empty cgroup", || fs::remove_dir(group).is_ok());
     }
 }

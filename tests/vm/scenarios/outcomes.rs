@@ -1,9 +1,7 @@
 //! What the kernel did with a signal.
 
-use crate::{
-    common::{Actor, party::stat, wait_until},
-    stage::Stage,
-};
+use crate::stage::Stage;
+use common::{Actor, party::stat, wait_until};
 
 const KTHREADD: i64 = 2;
 

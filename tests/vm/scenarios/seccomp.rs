@@ -1,6 +1,7 @@
 //! Calls that seccomp does not let in: their exits come without an entry.
 
-use crate::{common::EPERM, stage::Stage};
+use crate::stage::Stage;
+use common::EPERM;
 
 const SIGSYS: i32 = 31;
 

@@ -1,9 +1,7 @@
 //! The other system calls that send signals, and 32-bit callers.
 
-use crate::{
-    common::{ESRCH, party::global_id},
-    stage::Stage,
-};
+use crate::stage::Stage;
+use common::{ESRCH, party::global_id};
 
 const EBADF: i64 = -9;
 

@@ -1,7 +1,6 @@
 //! Runs sigtrail, reads its lines and checks each of them.
 
-// Each test file uses a part of it.
-#![allow(dead_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod actor;
 mod check;
@@ -16,13 +15,14 @@ use std::{
     ffi::OsString,
     fs,
     io::{BufRead, BufReader, Read},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, channel},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
+pub use jsonschema::Validator;
 use rustix::{
     event::{Timespec, poll},
     io::ioctl_fionread,
@@ -30,10 +30,12 @@ use rustix::{
 };
 use serde_json::Value;
 
-#[allow(unused_imports)]
 pub use self::{
     actor::{Actor, copy_executable, program, timed},
-    check::{Checker, Line, Tally, check_file, check_lines, nanoseconds, tally_file, tally_lines},
+    check::{
+        Checker, Line, Tally, check_file, check_lines, nanoseconds, tally_file, tally_lines,
+        validator,
+    },
     expect::*,
     fate::{recipient, recipients, set_fate},
     scene::{Scene, now},
@@ -288,7 +290,13 @@ pub fn stdout_of(args: &[&str]) -> String {
 
 /// The program under test; elsewhere than here where the tests are taken to.
 fn sigtrail() -> OsString {
-    env::var_os("SIGTRAIL_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_sigtrail").into())
+    env::var_os("SIGTRAIL_PROGRAM").unwrap_or_else(|| built().join("sigtrail").into())
+}
+
+/// Where cargo puts programs; tests are in a directory below.
+fn built() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().to_owned()
 }
 
 /// Waits until the file has a line.
