@@ -125,7 +125,7 @@ fn what_a_stopped_poller_missed_is_said_without_another_signal() {
     sigtrail.signal(Signal::CONT);
     let (line, took) = timed(|| sigtrail.wait_for(|line| line["type"] == "lost"));
     println!("the loss was said after {took:?}");
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
     assert_eq!(line["reason"], "ring_full");
     let said = line["count"].as_u64().unwrap();
     // All of it in one line, and little else could have been kept.

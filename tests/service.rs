@@ -48,7 +48,7 @@ fn assert_refused(path: &Path, part: &str) {
         assert!(said.contains(part), "{part:?} is not in {said}");
         assert!(said.contains(path.to_str().unwrap()), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
-        assert!(took.as_secs() < 2, "{took:?}");
+        assert!(took.as_secs() < 5, "{took:?}");
     }
 }
 

@@ -126,8 +126,8 @@ fn told_to_end_under_ten_thousand_calls_a_second_it_ends_within_one() {
             let after = made();
             assert_eq!(output.status.code(), Some(0), "{output:?}");
             println!("ended after {took:?}");
-            // A second; others test beside this one.
-            assert!(took < Duration::from_secs(2), "{took:?}");
+            // A second; others test beside this one, and some machines stall for a while.
+            assert!(took < Duration::from_secs(5), "{took:?}");
             let run = Run::read([&path]);
             run.assert_totals();
             // Before the first reading it traced already, and some were under way at the end.
