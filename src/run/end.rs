@@ -66,7 +66,7 @@ impl Run<'_> {
             let lost = SinkLost(format!(
                 "{} lines could not be written: {}",
                 closed.unwritten_lines,
-                why.unwrap_or("the output takes none")
+                why.unwrap_or("the output did not take them in time")
             ));
             return Err(lost.into());
         }
