@@ -24,20 +24,25 @@ fn drain(reader: &mut impl Read) -> String {
     text
 }
 
-/// Fills an output nobody reads, checks that nothing blocks, then reads: all accepted lines come.
-fn survives_a_stopped_reader(output: Output, mut reader: impl Read + Send + 'static) {
-    let mut sink = open_with_queue(output, 64 * 1024);
+/// Pushes and pumps until neither the output nor the queue takes more; gives the lines taken.
+fn fill_up(sink: &mut Sink) -> usize {
     let mut accepted = 0;
-    let start = Instant::now();
     loop {
-        let (count, refused) = fill(&mut sink, accepted);
+        let (count, refused) = fill(sink, accepted);
         assert_eq!(refused.cause(), "sink_full");
         accepted += count;
         sink.pump(Instant::now()).unwrap();
         if count == 0 {
-            break;
+            return accepted;
         }
     }
+}
+
+/// Fills an output nobody reads, checks that nothing blocks, then reads: all accepted lines come.
+fn survives_a_stopped_reader(output: Output, mut reader: impl Read + Send + 'static) {
+    let mut sink = open_with_queue(output, 64 * 1024);
+    let start = Instant::now();
+    let accepted = fill_up(&mut sink);
     assert!(start.elapsed() < Duration::from_secs(5));
     let waiting = sink.writable_fd().expect("it waits for the reader");
     let mut fds = [PollFd::from_borrowed_fd(waiting, PollFlags::OUT)];
@@ -225,16 +230,7 @@ fn a_terminal_is_written_through_its_own_description() {
         .unwrap();
     let mut sink = open_with_queue(Output::Descriptor(terminal.into()), 64 * 1024);
     // Nobody reads: it fills up and must not block.
-    let mut accepted = 0;
-    loop {
-        let (count, refused) = fill(&mut sink, accepted);
-        assert_eq!(refused.cause(), "sink_full");
-        accepted += count;
-        sink.pump(Instant::now()).unwrap();
-        if count == 0 {
-            break;
-        }
-    }
+    fill_up(&mut sink);
     let mut master = File::from(master);
     let mut text = vec![0; 1000];
     master.read_exact(&mut text).unwrap();
