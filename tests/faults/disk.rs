@@ -7,6 +7,7 @@ use std::{
     process::Command,
 };
 
+use common::{command, wait_until};
 use rustix::{
     ioctl::{Setter, ioctl, opcode},
     mount::{MountFlags, UnmountFlags, mount, unmount},
@@ -16,7 +17,6 @@ use tempfile::TempDir;
 
 use super::{Random, actor};
 use crate::daemon::{Daemon, Run, directory, files};
-use common::{command, wait_until};
 
 /// A directory on which file systems are mounted, the last one seen.
 struct Point {

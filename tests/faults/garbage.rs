@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use common::{command, timed, wait_until};
 use proptest::prelude::*;
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
@@ -16,7 +17,6 @@ use sigtrail::{cli::TraceArgs, config::Config, identity::Users};
 
 use super::actor;
 use crate::daemon::{Daemon, configure, count, directory, last_of};
-use common::{command, timed, wait_until};
 
 const DEFAULT: &str = include_str!("../../config/sigtrail.toml");
 

@@ -2,12 +2,12 @@
 
 use std::{fs, path::PathBuf};
 
+use common::wait_until;
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 use sigtrail::identity::Cgroups;
 
 use super::actor;
 use crate::daemon::{Daemon, directory};
-use common::wait_until;
 
 /// A map of a running sigtrail's.
 fn map(daemon: &Daemon, name: &str) -> MapHandle {

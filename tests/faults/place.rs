@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use common::{DEADLINE, command, timed};
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
     process::Signal,
@@ -13,7 +14,6 @@ use rustix::{
 
 use super::actor;
 use crate::daemon::{Daemon, Run, directory, files};
-use common::{DEADLINE, command, timed};
 
 /// It does not start on such a file, and says why.
 #[track_caller]

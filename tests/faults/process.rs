@@ -9,13 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use common::{command, timed, wait_until};
 use rustix::process::{Pid, Signal, getpid, kill_process, test_kill_process};
 use serde_json::Value;
 use sigtrail::clock::monotonic_ns;
 
 use super::{Random, actor, last};
 use crate::daemon::{Daemon, Run, count, directory};
-use common::{command, timed, wait_until};
 
 #[test]
 fn a_reader_that_stops_for_ten_seconds_stops_nothing_else() {
@@ -112,7 +112,7 @@ fn pace<T>(name: &str, work: impl FnOnce(&AtomicU64) -> T) -> T {
 }
 
 #[test]
-fn told_to_end_under_ten_thousand_calls_a_second_it_ends_within_one() {
+fn told_to_end_under_ten_thousand_calls_a_second_it_ends_in_time() {
     for signal in [Signal::TERM, Signal::INT] {
         let directory = directory();
         let path = directory.path().join("lines");

@@ -10,9 +10,10 @@ use std::{
     thread,
 };
 
+use common::{timed, wait_until};
+
 use super::actor;
 use crate::daemon::{Daemon, directory, files};
-use common::{timed, wait_until};
 
 const LINES: u64 = 1_000_000;
 

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, fs};
 
+use common::{DEADLINE, wait_until_within};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -14,7 +15,6 @@ use crate::{
     log::Log,
     values,
 };
-use common::{DEADLINE, wait_until_within};
 
 #[test]
 fn fluent_bit_understands_each_shipped_file() {

@@ -7,12 +7,12 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use common::{DEADLINE, nanoseconds, wait_until, wait_until_within};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{CONFIG, files, replace, text, values};
-use common::{DEADLINE, nanoseconds, wait_until, wait_until_within};
 
 pub const FORMS: [&str; 2] = ["conf", "yaml"];
 

@@ -7,11 +7,11 @@ use std::{
     path::PathBuf,
 };
 
+use common::{Actor, wait_until};
 use flate2::read::MultiGzDecoder;
 use tempfile::TempDir;
 
 use crate::daemon::{Daemon, files};
-use common::{Actor, wait_until};
 
 /// Some eighty lines.
 const FILE: &str = "64K";

@@ -2,6 +2,7 @@
 
 use std::{fs, net::TcpStream, process::Stdio};
 
+use common::wait_until;
 use rustix::process::Signal;
 use serde_json::{Deserializer, Value, json};
 use tempfile::TempDir;
@@ -16,7 +17,6 @@ use crate::{
     recording::record,
     replace, text, values,
 };
-use common::wait_until;
 
 #[test]
 fn fluent_bits_filter_makes_the_same_ecs_documents_as_jq() {

@@ -7,6 +7,7 @@ use std::{
     process::Command,
 };
 
+use common::{Actor, Sigtrail, kill, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 use sigtrail::identity::Cgroups;
@@ -15,7 +16,6 @@ use tempfile::TempDir;
 use crate::{
     CONFIG, GOLDEN, daemon::Daemon, files, log::Log, recording::record, replace, text, values,
 };
-use common::{Actor, Sigtrail, kill, wait_until};
 
 /// Runs jq as the first lines of a recipe say, on these files.
 fn recipe(name: &str, words: &[(&str, &str)], recorded: &[&Path]) -> String {

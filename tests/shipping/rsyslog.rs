@@ -10,6 +10,7 @@ use std::{
     thread,
 };
 
+use common::{DEADLINE, wait_until, wait_until_within};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
@@ -17,7 +18,6 @@ use crate::{
     log::{Log, signals},
     replace, text,
 };
-use common::{DEADLINE, wait_until, wait_until_within};
 
 /// Where it forwards to: keeps what comes.
 #[derive(Clone, Default)]

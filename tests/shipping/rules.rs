@@ -2,11 +2,11 @@
 
 use std::fs;
 
+use common::{Actor, Sigtrail, kill, wait_until};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{UNIT, settings::section, text};
-use common::{Actor, Sigtrail, kill, wait_until};
 
 /// Longest line, as the schema says.
 const LONGEST_LINE: u64 = 4096;

@@ -8,10 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use common::{Actor, DEADLINE, EINVAL, Ended, Sigtrail, command, party, wait_until_within};
 use serde_json::Value;
 
 use crate::scenarios::coverage::Cell;
-use common::{Actor, DEADLINE, EINVAL, Ended, Sigtrail, command, party, wait_until_within};
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
 

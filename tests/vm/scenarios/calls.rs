@@ -1,7 +1,8 @@
 //! The system calls, whom they mean, and what they return.
 
-use crate::stage::Stage;
 use common::{EINVAL, EPERM, ESRCH, party::global_id};
+
+use crate::stage::Stage;
 
 pub fn processes_and_threads(stage: &mut Stage) {
     let mut sender = stage.actor("sender");

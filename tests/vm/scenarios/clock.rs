@@ -1,10 +1,10 @@
 //! The wall clock is set while sigtrail traces.
 
+use common::{nanoseconds, now};
 use rustix::time::{ClockId, Timespec, clock_gettime, clock_settime};
 use serde_json::Value;
 
 use crate::stage::Stage;
-use common::{nanoseconds, now};
 
 const HOUR: i64 = 3600;
 /// Two readings of clocks on a machine that is emulated.

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use common::{Actor, EINVAL, EPERM};
 use serde_json::Value;
 
 use crate::stage::Stage;
-use common::{Actor, EINVAL, EPERM};
 
 const SIGSYS: i32 = 31;
 /// Losses are said within a second.

@@ -2,6 +2,7 @@
 
 use std::{fs, time::Duration};
 
+use common::{Actor, lost, signals, wait_until};
 use rustix::{
     process::Pid,
     thread::{CpuSet, sched_setaffinity},
@@ -9,7 +10,6 @@ use rustix::{
 use serde_json::Value;
 
 use crate::stage::Stage;
-use common::{Actor, lost, signals, wait_until};
 
 const ONLINE: &str = "/sys/devices/system/cpu/cpu1/online";
 const RINGS_AGAIN: Duration = Duration::from_secs(30);

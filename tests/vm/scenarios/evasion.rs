@@ -3,8 +3,9 @@
 
 use std::{fs, path::Path};
 
-use crate::{golden, stage::Stage};
 use common::{Actor, Tally, lost, tally_file};
+
+use crate::{golden, stage::Stage};
 
 /// Blocked, so that the flooder survives it; each sending of it is witnessed.
 const USR1: i64 = 10;

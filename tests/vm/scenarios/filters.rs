@@ -1,7 +1,8 @@
 //! Filters: calls that pass and calls that do not.
 
-use crate::stage::Stage;
 use common::ESRCH;
+
+use crate::stage::Stage;
 
 pub fn all(stage: &mut Stage) {
     let mut sender = stage.actor("sender");

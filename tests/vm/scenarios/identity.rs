@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use crate::stage::Stage;
 use common::{EPERM, party::global_id};
+
+use crate::stage::Stage;
 
 pub fn users(stage: &mut Stage) {
     let mut sender = stage.actor("sender");

@@ -1,7 +1,8 @@
 //! What the kernel did with a signal.
 
-use crate::stage::Stage;
 use common::{Actor, party::stat, wait_until};
+
+use crate::stage::Stage;
 
 const KTHREADD: i64 = 2;
 

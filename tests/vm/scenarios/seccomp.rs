@@ -1,7 +1,8 @@
 //! Calls that seccomp does not let in: their exits come without an entry.
 
-use crate::stage::Stage;
 use common::EPERM;
+
+use crate::stage::Stage;
 
 const SIGSYS: i32 = 31;
 

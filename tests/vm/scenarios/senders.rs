@@ -1,7 +1,8 @@
 //! The other system calls that send signals, and 32-bit callers.
 
-use crate::stage::Stage;
 use common::{ESRCH, party::global_id};
+
+use crate::stage::Stage;
 
 const EBADF: i64 = -9;
 
