@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File},
-    os::unix::process::ExitStatusExt,
+    os::unix::{net::UnixDatagram, process::ExitStatusExt},
     path::Path,
     process::{Command, Output, Stdio},
     time::Duration,
@@ -121,6 +121,28 @@ fn a_slow_reader_gets_the_last_lines() {
     assert_eq!((tally.signals, lost(&tally.others)), (CALLS, 0));
     // One that takes nothing is given up after half a second.
     assert!(took > Duration::from_secs(1), "{took:?}");
+    let ended = sigtrail.end();
+    assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(0)));
+}
+
+/// A journal that is behind is waited for, also where it takes nothing for a while.
+#[test]
+fn a_service_is_more_patient_with_its_reader() {
+    const CALLS: u64 = 200;
+    let directory = directory();
+    let notify = directory.path().join("notify");
+    let _manager = UnixDatagram::bind(&notify).unwrap();
+    let mut actor = Actor::start();
+    actor.set_comm(b"st-end-patient");
+    let mut run = command(&["--sender-comm", "st-end-patient"]);
+    let mut sigtrail = Sigtrail::spawn_unread(run.env("NOTIFY_SOCKET", &notify));
+    sigtrail.wait_for_bytes(1);
+    actor.flood(1, 1, CALLS);
+    sigtrail.signal(Signal::TERM);
+    // Longer than others are waited for.
+    let bytes = sigtrail.read_slowly(Duration::from_millis(900));
+    let tally = tally_lines(bytes.as_slice());
+    assert_eq!((tally.signals, lost(&tally.others)), (CALLS, 0));
     let ended = sigtrail.end();
     assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(0)));
 }
