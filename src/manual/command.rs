@@ -9,7 +9,9 @@ use crate::{cli::Cli, config::INSTALLED};
 const SIGNALS: [(&str, &str); 3] = [
     (
         "`SIGTERM`, `SIGINT`",
-        "Detach, write what is at hand, and end with status 0.",
+        "Detach, write what is at hand, and end with status 0. A reader that takes nothing for \
+         half a second (under a service manager 10 s), or is not done after 10 s, loses the rest; \
+         that is status 3. A second signal ends it at once.",
     ),
     (
         "`SIGHUP`",
