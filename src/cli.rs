@@ -9,12 +9,12 @@ use clap::{
 use serde::Deserialize;
 
 use crate::{
+    config::values::{self, Destination, from_file},
     event::Syscall,
     manual::What,
     names::SignalSet,
     sink::Fsync,
     trace::{Args, Attach},
-    values::{self, Destination, from_file},
 };
 
 const AFTER_HELP: &str = "\

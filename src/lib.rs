@@ -2,37 +2,31 @@
 //! each.
 //!
 //! The way of the data: the BPF probes note a call at its entry and send it at
-//! its exit ([`trace`]); [`run`](mod@run) reads the rings, [`order`] sorts what
-//! came, [`emit`] makes [`record`]s of it with the time of [`clock`] and the
+//! its exit ([`trace`]); [`run`](mod@run) reads the rings, [`correlate`] sorts
+//! what came, [`emit`] makes [`record`]s of it with the time of [`clock`] and the
 //! names of [`identity`] and [`names`], and [`sink`] writes the lines. What is
-//! lost on the way is kept in the books of [`status`].
+//! lost on the way is kept in the books of [`loss`].
 
-pub mod canary;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod correlate;
 pub mod doctor;
 pub mod emit;
 pub mod event;
+pub mod health;
 pub mod identity;
-pub mod join;
+pub mod loss;
 pub mod manual;
-pub mod metrics;
 pub mod names;
-pub mod order;
-pub mod pretty;
 pub mod privilege;
 pub mod record;
 pub mod run;
 pub mod schema;
 pub mod select;
-pub mod service;
 pub mod sink;
-pub mod status;
 pub mod text;
 pub mod trace;
-pub mod values;
-pub mod witness;
 
 use std::{
     io::{self, Write},

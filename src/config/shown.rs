@@ -4,11 +4,11 @@
 use toml::Table;
 use toml::Value;
 
-use super::Config;
-use crate::{
-    event::Syscall,
+use super::{
+    Config,
     values::{Destination, show_fsync, show_signals, show_size, show_time},
 };
+use crate::event::Syscall;
 
 /// The effective configuration, as a configuration file.
 pub fn shown(config: &Config) -> String {

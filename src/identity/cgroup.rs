@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::path::{Pod, Qos, Runtime, place};
 use super::recent::Recent;
-use super::{Pod, Qos, Runtime, place};
 use crate::text::push_text_within;
 
 /// Cgroups held. At a kilobyte each in the worst case, and a tenth of that in life.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Recent, proc};
+use super::{proc, recent::Recent};
 use crate::{
     event::{Image, ImageKey, Process, Source},
     text::text,

@@ -6,21 +6,16 @@
 //! hot path.
 
 mod cgroup;
-mod container;
 mod image;
-mod place;
-mod pod;
+mod path;
 mod proc;
 mod recent;
 mod registry;
-mod unit;
 mod user;
 
 pub use cgroup::{Cgroup, Cgroups};
-pub use container::{Container, Runtime};
 pub use image::{ImageText, Images};
-pub use place::{Place, place};
-pub use pod::{Pod, Qos};
+pub use path::{Container, Place, Pod, Qos, Runtime, place};
 pub use recent::Recent;
 pub use registry::{Names, Registry};
 pub use user::Users;

@@ -2,7 +2,13 @@
 
 use std::{rc::Rc, time::Instant};
 
-use super::{Cgroup, Cgroups, ImageText, Images, Recent, Users, proc};
+use super::{
+    cgroup::{Cgroup, Cgroups},
+    image::{ImageText, Images},
+    proc,
+    recent::Recent,
+    user::Users,
+};
 use crate::event::{Call, CgroupPath, Image, ImageKey, Process, Recipient, Scope, Source};
 
 /// How long what `/proc` said of a number is taken for true, as calls that

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Head;
 use crate::{
     clock::Timestamp,
-    status::{Reason, Unsaid},
+    loss::{Reason, Unsaid},
 };
 
 /// Calls that have no line.

@@ -10,7 +10,7 @@ use anyhow::Result;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Run, Stop};
-use crate::{clock::monotonic_ns, sink::Patience, status::Reason};
+use crate::{clock::monotonic_ns, loss::Reason, sink::Patience};
 
 /// How long a slow output may delay the end while it takes lines.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -5,8 +5,8 @@ use anyhow::Result;
 use super::Run;
 use crate::{
     config::{Config, FILTERS, differences},
+    correlate::order::SLACK_NS,
     identity::Users,
-    order::SLACK_NS,
 };
 
 /// What a reload puts in force beside the filters; all else waits for a restart.

@@ -6,15 +6,9 @@ mod filters;
 pub mod preflight;
 mod raw;
 mod ring;
+mod skel;
 mod wire;
 mod words;
-
-/// Generated from `bpf/sigtrail.bpf.c`.
-#[allow(missing_docs, clippy::all, clippy::pedantic, clippy::restriction)]
-#[allow(unused_qualifications, unsafe_op_in_unsafe_fn)]
-mod skel {
-    include!(concat!(env!("OUT_DIR"), "/sigtrail.skel.rs"));
-}
 
 use std::{
     fs,

@@ -2,6 +2,7 @@
 
 mod file;
 mod shown;
+pub mod values;
 
 use std::{
     fmt,
@@ -11,6 +12,7 @@ use std::{
 };
 
 pub use self::shown::{FILTERS, differences, filters_shown, shown};
+use self::values::Destination;
 use crate::{
     cli::TraceArgs,
     event::Syscall,
@@ -18,7 +20,6 @@ use crate::{
     select::Places,
     sink::{FileConfig, Fsync, Output, Rotation, SinkConfig},
     trace::{Filters, Options},
-    values::Destination,
 };
 
 /// Where packages install the file. Only the unit reads it from there.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::unit::slice_name;
+use super::{components::hex, unit::slice_name};
 
 /// A Kubernetes pod, as the path of its cgroup names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,12 +89,4 @@ pub(super) fn unsplit(name: &str) -> Option<(&str, &str, &str)> {
     let (slice, rest) = name.split_once(':')?;
     let (prefix, id) = rest.split_once(':')?;
     slice_name(slice).map(|slice| (slice, prefix, id))
-}
-
-/// So many lower-case hexadecimal digits.
-pub(super) fn hex(text: &str, digits: usize) -> bool {
-    text.len() == digits
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

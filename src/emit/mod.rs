@@ -3,6 +3,7 @@
 
 mod fit;
 mod pieces;
+mod pretty;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -13,20 +14,20 @@ use serde_json::value::RawValue;
 use self::{
     fit::{fitting, push_fitting, recipient_json, room},
     pieces::Pieces,
+    pretty::Pretty,
 };
 use crate::{
     clock::{Clock, Timestamp, boottime_ns, monotonic_ns},
     config::{Config, Format, filters_shown},
     event::{Call, Recipient},
     identity::{Names, Registry, Users},
+    loss::{Losses, Reason, Unsaid},
     names::errno_name,
-    pretty::Pretty,
     record::{
         Gauges, Head, LINE_MAX, Limits, Lost, Recipients, Sides, Signal, Status, Told, push_line,
     },
     select::{Places, wants_undecided},
     sink::{Closed, Patience, Refused, Sink, SinkGone},
-    status::{Losses, Reason, Unsaid},
     trace::{Args, Filters, preflight},
 };
 

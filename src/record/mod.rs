@@ -1,7 +1,7 @@
 //! The output schema. The order of fields is the order in the lines.
 
 mod info;
-mod party;
+mod process;
 mod status;
 
 use std::io;
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 pub use self::{
     info::Info,
-    party::{Limits, Party, Reached, Relation, Sender, Target},
+    process::{Limits, Party, Reached, Relation, Sender, Target},
     status::{Gauges, Lost, Status},
 };
 use crate::{

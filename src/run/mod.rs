@@ -19,21 +19,25 @@ use rustix::{
 pub use self::end::SinkLost;
 use self::wake::Wake;
 use crate::{
-    canary::{self, Canary, Sight},
     cli::TraceArgs,
     clock::monotonic_ns,
     config::Config,
+    correlate::{
+        join::Joiner,
+        order::{Orderer, SLACK_NS},
+        witness::Evidence,
+    },
     emit::Emitter,
+    health::{
+        canary::{self, Canary, Sight},
+        metrics::{self, Metrics},
+        service::Service,
+    },
     identity::Users,
-    join::Joiner,
-    metrics::{self, Metrics},
-    order::{Orderer, SLACK_NS},
+    loss::Reason,
     privilege,
-    service::Service,
     sink::Sink,
-    status::Reason,
     trace::{Counters, Storage, Tracer},
-    witness::Evidence,
 };
 
 /// Losses of one cause are said at most this often while they go on.

@@ -7,9 +7,16 @@
 //! `user_unit` or inside another container is that user's or container's word. They cannot
 //! change what stands further up: `unit` is the host's own word for every process.
 
-use super::container::{Container, containers};
-use super::pod::Pod;
-use super::unit::units;
+mod components;
+mod container;
+mod pod;
+mod unit;
+
+use self::{container::containers, unit::units};
+pub use self::{
+    container::{Container, Runtime},
+    pod::{Pod, Qos},
+};
 
 /// Where a process runs, by its cgroup's path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,46 +49,11 @@ pub fn place(path: &[u8]) -> Place<'_> {
     }
 }
 
-/// The names in a path, outermost first. One that is no UTF-8 comes as an empty one: it still
-/// stands between the others, and no pattern matches it.
-#[derive(Clone, Debug)]
-pub(super) struct Components<'a> {
-    rest: &'a [u8],
-}
-
-pub(super) fn components(path: &[u8]) -> Components<'_> {
-    Components { rest: path }
-}
-
-impl<'a> Iterator for Components<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let start = self.rest.iter().position(|&byte| byte != b'/')?;
-        let (_, named) = self.rest.split_at_checked(start)?;
-        let end = named
-            .iter()
-            .position(|&byte| byte == b'/')
-            .unwrap_or(named.len());
-        let (name, rest) = named.split_at_checked(end)?;
-        self.rest = rest;
-        Some(std::str::from_utf8(name).unwrap_or_default())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::identity::{Qos, Runtime};
-
-    #[test]
-    fn components_are_the_names_between_the_slashes() {
-        let names: Vec<_> = components(b"//a/\xff/b//c/").collect();
-        assert_eq!(names, ["a", "", "b", "c"]);
-        assert_eq!(components(b"/").count() + components(b"").count(), 0);
-    }
 
     #[test]
     fn a_container_of_a_service_has_both_names() {

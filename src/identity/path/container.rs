@@ -10,8 +10,8 @@
 
 use std::borrow::Cow;
 
-use super::place::{Components, components};
-use super::pod::{Pod, hex, pod_of, unsplit};
+use super::components::{Components, components, hex};
+use super::pod::{Pod, pod_of, unsplit};
 use super::unit::slice_name;
 
 /// A container, as the path of its cgroup names it.

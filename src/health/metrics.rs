@@ -11,8 +11,8 @@ use std::{
 };
 
 use crate::{
+    loss::{Losses, Reason},
     record::Gauges,
-    status::{Losses, Reason},
 };
 
 /// Prometheus asks about as often.

@@ -4,7 +4,7 @@
 //! keeps below itself belongs to it. Below `user@UID.service` the user's own manager does the same
 //! again: that is the user unit.
 
-use super::place::{Components, components};
+use super::components::{Components, components};
 
 /// What systemd's part of a path names. All are plain ASCII by systemd's rules, so they can be
 /// written as `systemctl` prints them (`dev-disk\x2d1.mount` included).

@@ -196,8 +196,8 @@ mod tests {
             samples::{call, process},
         },
         identity::{Names, Users},
+        loss::{Reason, Unsaid},
         record::{Gauges, Head, Limits, Party, Sides, Told},
-        status::{Reason, Unsaid},
     };
 
     const HOSTNAME: &str = "machine";
