@@ -1,6 +1,7 @@
 //! The decoded event, in the field's own words: pid is the process (the
 //! kernel's tgid), tid the thread.
 
+mod batch;
 mod call;
 mod fate;
 mod process;
@@ -8,6 +9,7 @@ mod process;
 pub mod samples;
 
 pub use self::{
+    batch::Batch,
     call::{Abi, Call, CallKey, GroupRecipient, Pidfd, Scope, SentInfo, Syscall},
     fate::{Disposition, Fate, Outcome, Recipient},
     process::{CgroupPath, Comm, Image, ImageKey, Process, Source},

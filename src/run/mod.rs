@@ -249,10 +249,10 @@ impl<'obj> Run<'obj> {
         for call in self.evidence.overdue(self.mark_ns, false) {
             self.orderer.push(self.joiner.complete(call));
         }
-        let gaps = batch.streams.gaps();
         let canaries = batch.canaries;
         self.emitter.canaries += canaries;
-        self.emitter.ring_bytes_max = batch.streams.fullest();
+        let gaps = self.tracer.gaps();
+        self.emitter.ring_bytes_max = self.tracer.ring_bytes_max();
         let last_ns = self.read_ns.replace(self.mark_ns).unwrap_or(self.mark_ns);
         let gap_ns = self.mark_ns.saturating_sub(last_ns);
         self.emitter.gap_ns_max = self.emitter.gap_ns_max.max(gap_ns);

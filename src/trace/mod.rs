@@ -26,15 +26,15 @@ pub use self::{
     attach::{Attach, Plan},
     counters::Counters,
     filters::{COMM_MAX, Filters},
-    ring::{Batch, Streams},
     wire::{Malformed, decode},
 };
 use self::{
     raw::{read_shared, recursion_misses, write_shared},
-    ring::Ring,
+    ring::{Ring, Streams},
     skel::{SigtrailSkel, SigtrailSkelBuilder, types},
     words::{capture_warnings, explain, explain_rings},
 };
+use crate::event::Batch;
 
 /// The tracer's memory; the caller owns it so that the tracer can borrow it.
 pub type Storage = MaybeUninit<OpenObject>;
@@ -294,7 +294,7 @@ impl<'obj> Tracer<'obj> {
     ///
     /// # Errors
     /// When libbpf cannot read them.
-    pub fn drain(&mut self) -> Result<&mut Batch> {
+    pub fn drain(&mut self) -> Result<&Batch> {
         (self.ring.as_mut())
             .context("the rings could not be made again")?
             .drain()
@@ -302,7 +302,22 @@ impl<'obj> Tracer<'obj> {
 
     /// Records that came through the rings, of all kinds.
     pub fn received(&self) -> u64 {
-        self.ring.as_ref().map_or(0, Ring::received)
+        self.streams().received()
+    }
+
+    /// Records that a CPU tried to send and that did not come, up to the last
+    /// that did.
+    pub fn gaps(&self) -> u64 {
+        self.streams().gaps()
+    }
+
+    /// The most bytes that a drain ever found in one ring.
+    pub fn ring_bytes_max(&self) -> u64 {
+        self.streams().fullest()
+    }
+
+    fn streams(&self) -> &Streams {
+        self.ring.as_ref().map_or(&self.streams, Ring::streams)
     }
 
     /// Makes the rings again if the set of CPUs online has changed: a ring

@@ -15,65 +15,41 @@ use std::{
 use anyhow::{Context, Result, bail};
 use libbpf_sys as sys;
 
-use super::wire::{self, Malformed};
-use crate::event::{Call, CgroupPath, Event, GroupRecipient, Image, Origin};
+use super::wire;
+use crate::event::{Batch, Event, Origin};
 
 /// As event.h has it.
 const MAX_CPUS: usize = 1024;
 
-/// What a drain of the rings brought.
+/// What the callback writes to: the events of this drain, and the sequence
+/// numbers of all drains.
 #[derive(Debug, Default)]
-pub struct Batch {
-    /// Calls, each CPU's in its order.
-    pub calls: Vec<Call>,
-    /// Calls as their signals tell, whose own records may follow.
-    pub witnesses: Vec<Call>,
-    /// Recipients of calls to groups.
-    pub recipients: Vec<GroupRecipient>,
-    /// What runs in processes that called for the first time.
-    pub images: Vec<Image>,
-    /// Paths of cgroups that were met for the first time.
-    pub cgroups: Vec<CgroupPath>,
-    /// The poller's own calls.
-    pub canaries: u64,
-    /// Samples that are not ours. Zero unless something is badly wrong.
-    pub malformed: u64,
-    /// Why the last of them was refused.
-    pub last_malformed: Option<Malformed>,
-    /// What came, and what is missing, since the first drain.
-    pub streams: Streams,
+struct Received {
+    batch: Batch,
+    streams: Streams,
 }
 
-impl Batch {
+impl Received {
     /// Takes a sample, which fills so many bytes of its ring.
     fn take(&mut self, sample: &[u8], size: usize) {
-        let (origin, event) = match wire::decode(sample) {
-            Ok(decoded) => decoded,
-            Err(why) => {
-                self.malformed += 1;
-                self.last_malformed = Some(why);
-                return;
-            }
+        let batch = &mut self.batch;
+        let Ok((origin, event)) = wire::decode(sample) else {
+            batch.malformed += 1;
+            return;
         };
         self.streams.note(origin, size);
         match event {
-            Event::Call(call) => self.calls.push(call),
-            Event::Witness(call) => self.witnesses.push(call),
-            Event::Recipient(recipient) => self.recipients.push(recipient),
-            Event::Image(image) => self.images.push(image),
-            Event::Cgroup(cgroup) => self.cgroups.push(cgroup),
-            Event::Canary => self.canaries += 1,
+            Event::Call(call) => batch.calls.push(call),
+            Event::Witness(call) => batch.witnesses.push(call),
+            Event::Recipient(recipient) => batch.recipients.push(recipient),
+            Event::Image(image) => batch.images.push(image),
+            Event::Cgroup(cgroup) => batch.cgroups.push(cgroup),
+            Event::Canary => batch.canaries += 1,
         }
     }
 
-    fn clear(&mut self) {
-        self.calls.clear();
-        self.witnesses.clear();
-        self.recipients.clear();
-        self.images.clear();
-        self.cgroups.clear();
-        self.canaries = 0;
-        self.malformed = 0;
+    fn start_drain(&mut self) {
+        self.batch.clear();
         self.streams.start_drain();
     }
 }
@@ -136,7 +112,7 @@ pub struct Ring {
     buffer: NonNull<sys::perf_buffer>,
     /// Boxed: libbpf keeps its address. Touched by the callback during
     /// [`Ring::drain`] only.
-    batch: Box<Batch>,
+    received: Box<Received>,
 }
 
 impl Ring {
@@ -157,9 +133,9 @@ impl Ring {
         attr.__bindgen_anon_1.sample_period = 1;
         attr.set_watermark(1);
         attr.__bindgen_anon_2.wakeup_watermark = u32::try_from(bytes / 4)?;
-        let mut batch = Box::<Batch>::default();
+        let mut received = Box::<Received>::default();
         // SAFETY: `attr` outlives the call, which copies it. The context is the
-        // heap address of `batch`, which the returned Ring keeps as long as the
+        // heap address of `received`, which the returned Ring keeps as long as the
         // buffer; `sample` fits perf_buffer_event_fn and never unwinds.
         let buffer = unsafe {
             sys::perf_buffer__new_raw(
@@ -167,32 +143,32 @@ impl Ring {
                 (bytes / page).max(1) as sys::size_t,
                 &raw mut attr,
                 Some(sample),
-                (&raw mut *batch).cast::<c_void>(),
+                (&raw mut *received).cast::<c_void>(),
                 ptr::null(),
             )
         };
         let error = io::Error::last_os_error();
         match NonNull::new(buffer) {
-            Some(buffer) => Ok(Self { buffer, batch }),
+            Some(buffer) => Ok(Self { buffer, received }),
             None => Err(error).with_context(|| {
                 format!("making a ring of {bytes} bytes for each CPU (perf_event_open, mmap)")
             }),
         }
     }
 
-    /// Records that came, these rings' and earlier ones'.
-    pub fn received(&self) -> u64 {
-        self.batch.streams.received()
+    /// The sequence numbers of these rings' records, and of earlier ones'.
+    pub fn streams(&self) -> &Streams {
+        &self.received.streams
     }
 
     /// Counts on from what earlier rings counted.
     pub fn go_on_from(&mut self, streams: Streams) {
-        self.batch.streams = streams;
+        self.received.streams = streams;
     }
 
     /// Hands over what the next rings go on from.
     pub fn take_streams(&mut self) -> Streams {
-        std::mem::take(&mut self.batch.streams)
+        std::mem::take(&mut self.received.streams)
     }
 
     /// Becomes readable when a ring is a quarter full.
@@ -206,10 +182,10 @@ impl Ring {
     ///
     /// # Errors
     /// When libbpf cannot read a ring.
-    pub fn drain(&mut self) -> Result<&mut Batch> {
-        self.batch.clear();
+    pub fn drain(&mut self) -> Result<&Batch> {
+        self.received.start_drain();
         // SAFETY: `buffer` is live. The callbacks run inside this call only,
-        // and nobody else uses `batch` meanwhile, since self is borrowed.
+        // and nobody else uses `received` meanwhile, since self is borrowed.
         let result = unsafe { sys::perf_buffer__consume(self.buffer.as_ptr()) };
         if result < 0 {
             bail!(
@@ -217,7 +193,7 @@ impl Ring {
                 io::Error::from_raw_os_error(-result)
             );
         }
-        Ok(&mut self.batch)
+        Ok(&self.received.batch)
     }
 }
 
@@ -231,7 +207,7 @@ impl Drop for Ring {
 /// Takes one record of a ring. Lost-records are passed over: they come only
 /// with a later record, so the probes' own counters are the truth.
 unsafe extern "C" fn sample(
-    batch: *mut c_void,
+    received: *mut c_void,
     _cpu: c_int,
     event: *mut sys::perf_event_header,
 ) -> sys::bpf_perf_event_ret {
@@ -248,7 +224,7 @@ unsafe extern "C" fn sample(
             let len = ptr::read_unaligned(data.cast::<u32>()) as usize;
             let len = len.min(size - start - size_of::<u32>());
             let bytes = slice::from_raw_parts(data.add(size_of::<u32>()), len);
-            (*batch.cast::<Batch>()).take(bytes, size);
+            (*received.cast::<Received>()).take(bytes, size);
         }
     }
     sys::LIBBPF_PERF_EVENT_CONT
