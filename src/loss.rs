@@ -53,6 +53,38 @@ impl Reason {
     }
 }
 
+/// What the kernel side counted since it was loaded: how much was tried, and
+/// what did not arrive, cause by cause.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Counters {
+    /// Records that the exit probes tried to send.
+    pub tried: u64,
+    /// Calls lost: their CPU's ring was full.
+    pub ring_full: u64,
+    /// Calls lost: their CPU had no ring, as after it was taken on line.
+    pub ring_absent: u64,
+    /// Calls lost: the ring refused them for another reason.
+    pub ring_error: u64,
+    /// Calls lost: the entry was not seen, and the arguments could not be read
+    /// at the exit.
+    pub entry_missing: u64,
+    /// Calls lost: the kernel skipped an exit probe. With `--attach raw` it may
+    /// have been another system call's.
+    pub probe_skipped: u64,
+    /// Entries that found no slot. Their exits still report the calls.
+    pub inflight_full: u64,
+    /// Records that are not calls, refused by the rings: a recipient of a
+    /// group, which its call's line counts, or a name, which is sent again.
+    pub other_refused: u64,
+}
+
+impl Counters {
+    /// Records that the rings refused.
+    pub const fn refused(&self) -> u64 {
+        self.ring_full + self.ring_absent + self.ring_error + self.other_refused
+    }
+}
+
 /// Losses of one reason.
 #[derive(Debug, Default, Clone, Copy)]
 struct Account {

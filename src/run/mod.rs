@@ -34,10 +34,10 @@ use crate::{
         service::Service,
     },
     identity::Users,
-    loss::Reason,
+    loss::{Counters, Reason},
     privilege,
     sink::Sink,
-    trace::{Counters, Storage, Tracer},
+    trace::{Storage, Tracer},
 };
 
 /// Losses of one cause are said at most this often while they go on.

@@ -1,74 +1,62 @@
-//! What the kernel side counted.
+//! Reads what the kernel side counted.
 
-use std::ops::{Add, Sub};
+use std::os::fd::AsFd;
 
-/// What did not arrive, cause by cause, and how much was tried, since load.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Counters {
-    /// Records that the exit probes tried to send.
-    pub tried: u64,
-    /// Calls lost: their CPU's ring was full.
-    pub ring_full: u64,
-    /// Calls lost: their CPU had no ring, as after it was taken on line.
-    pub ring_absent: u64,
-    /// Calls lost: the ring refused them for another reason.
-    pub ring_error: u64,
-    /// Calls lost: the entry was not seen, and the arguments could not be read
-    /// at the exit.
-    pub entry_missing: u64,
-    /// Calls lost: the kernel skipped an exit probe. With `--attach raw` it may
-    /// have been another system call's.
-    pub probe_skipped: u64,
-    /// Entries that found no slot. Their exits still report the calls.
-    pub inflight_full: u64,
-    /// Records that are not calls, refused by the rings: a recipient of a
-    /// group, which its call's line counts, or a name, which is sent again.
-    pub other_refused: u64,
-}
+use libbpf_rs::skel::Skel;
 
-impl Counters {
-    /// Calls lost, with the cause's name in the records.
-    pub fn losses(&self) -> [(&'static str, u64); 5] {
-        [
-            ("ring_full", self.ring_full),
-            ("ring_absent", self.ring_absent),
-            ("ring_error", self.ring_error),
-            ("entry_missing", self.entry_missing),
-            ("probe_skipped", self.probe_skipped),
-        ]
-    }
+use super::{
+    Tracer,
+    raw::{read_shared, recursion_misses},
+};
+use crate::loss::Counters;
 
-    /// Records that the rings refused.
-    pub fn refused(&self) -> u64 {
-        self.ring_full + self.ring_absent + self.ring_error + self.other_refused
-    }
-
-    fn each(self, other: Self, f: impl Fn(u64, u64) -> u64) -> Self {
-        Self {
-            tried: f(self.tried, other.tried),
-            ring_full: f(self.ring_full, other.ring_full),
-            ring_absent: f(self.ring_absent, other.ring_absent),
-            ring_error: f(self.ring_error, other.ring_error),
-            entry_missing: f(self.entry_missing, other.entry_missing),
-            probe_skipped: f(self.probe_skipped, other.probe_skipped),
-            inflight_full: f(self.inflight_full, other.inflight_full),
-            other_refused: f(self.other_refused, other.other_refused),
+impl Tracer<'_> {
+    /// Adds up what the CPUs counted. `probe_skipped` is as of the last
+    /// [`Self::read_skips`].
+    pub fn counters(&self) -> Counters {
+        let mut sum = Counters {
+            probe_skipped: self.probe_skipped,
+            ..Counters::default()
+        };
+        let bss = self.skel.maps.bss_data.iter();
+        for cpu in bss.flat_map(|bss| bss.counters.iter().take(self.cpus)) {
+            let cpu = read_shared(cpu);
+            sum.tried += cpu.cpu_seq;
+            sum.ring_full += cpu.ring_full;
+            sum.ring_absent += cpu.ring_absent;
+            sum.ring_error += cpu.ring_error;
+            sum.entry_missing += cpu.entry_missing;
+            sum.inflight_full += cpu.inflight_full;
+            sum.other_refused += cpu.other_refused;
         }
+        sum
     }
-}
 
-impl Add for Counters {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        self.each(other, u64::saturating_add)
-    }
-}
-
-impl Sub for Counters {
-    type Output = Self;
-
-    fn sub(self, other: Self) -> Self {
-        self.each(other, u64::saturating_sub)
+    /// Asks the kernel how often it skipped an exit probe. One system call a
+    /// program, so about once a second is enough. A skipped entry loses
+    /// nothing: its exit tells the call.
+    pub fn read_skips(&mut self) {
+        let skips = |wanted: &str| -> u64 {
+            (self.skel.object().progs())
+                .filter(|program| program.name() == wanted && program.autoload())
+                .filter_map(|program| recursion_misses(program.as_fd()).ok())
+                .sum()
+        };
+        let exits = skips("syscall_exit") + skips("raw_exit");
+        let kprobe_exits = skips("kprobe_exit");
+        // With kprobes two programs look out for each exit, and only what both
+        // missed is lost. What was skipped is asked before what was seen: a
+        // call in between must not count as lost.
+        let (mut twice, mut missed) = (0, 0);
+        let bss = || self.skel.maps.bss_data.iter();
+        let cpus = || bss().flat_map(|bss| bss.counters.iter().take(self.cpus));
+        for cpu in cpus().map(read_shared) {
+            twice += cpu.exits_seen_twice;
+            missed += cpu.kprobe_missed;
+        }
+        let by_kprobe: u64 = cpus().map(|cpu| read_shared(cpu).kprobe_exits).sum();
+        let once = by_kprobe.saturating_sub(twice);
+        let lost = exits.saturating_sub(once) + kprobe_exits.saturating_sub(missed);
+        self.probe_skipped = self.probe_skipped.max(lost);
     }
 }

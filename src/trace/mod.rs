@@ -24,12 +24,11 @@ use libbpf_rs::{
 
 pub use self::{
     attach::{Attach, Plan},
-    counters::Counters,
     filters::{COMM_MAX, Filters},
     wire::{Malformed, decode},
 };
 use self::{
-    raw::{read_shared, recursion_misses, write_shared},
+    raw::{read_shared, write_shared},
     ring::{Ring, Streams},
     skel::{SigtrailSkel, SigtrailSkelBuilder, types},
     words::{capture_warnings, explain, explain_rings},
@@ -229,7 +228,7 @@ impl<'obj> Tracer<'obj> {
         self.plan.uncovered(self.narrow_hooked)
     }
 
-    /// The kernel may skip exit probes: see [`Counters::probe_skipped`].
+    /// The kernel may skip exit probes: see [`Counters::probe_skipped`](crate::loss::Counters::probe_skipped).
     pub const fn is_skippable(&self) -> bool {
         self.plan.is_skippable()
     }
@@ -349,55 +348,6 @@ impl<'obj> Tracer<'obj> {
         self.ring = Some(ring);
         self.absent_then = self.counters().ring_absent;
         Ok(())
-    }
-
-    /// Adds up what the CPUs counted. `probe_skipped` is as of the last
-    /// [`Self::read_skips`].
-    pub fn counters(&self) -> Counters {
-        let mut sum = Counters {
-            probe_skipped: self.probe_skipped,
-            ..Counters::default()
-        };
-        let bss = self.skel.maps.bss_data.iter();
-        for cpu in bss.flat_map(|bss| bss.counters.iter().take(self.cpus)) {
-            let cpu = read_shared(cpu);
-            sum.tried += cpu.cpu_seq;
-            sum.ring_full += cpu.ring_full;
-            sum.ring_absent += cpu.ring_absent;
-            sum.ring_error += cpu.ring_error;
-            sum.entry_missing += cpu.entry_missing;
-            sum.inflight_full += cpu.inflight_full;
-            sum.other_refused += cpu.other_refused;
-        }
-        sum
-    }
-
-    /// Asks the kernel how often it skipped an exit probe. One system call a
-    /// program, so about once a second is enough. A skipped entry loses
-    /// nothing: its exit tells the call.
-    pub fn read_skips(&mut self) {
-        let skips = |wanted: &str| -> u64 {
-            (self.skel.object().progs())
-                .filter(|program| program.name() == wanted && program.autoload())
-                .filter_map(|program| recursion_misses(program.as_fd()).ok())
-                .sum()
-        };
-        let exits = skips("syscall_exit") + skips("raw_exit");
-        let kprobe_exits = skips("kprobe_exit");
-        // With kprobes two programs look out for each exit, and only what both
-        // missed is lost. What was skipped is asked before what was seen: a
-        // call in between must not count as lost.
-        let (mut twice, mut missed) = (0, 0);
-        let bss = || self.skel.maps.bss_data.iter();
-        let cpus = || bss().flat_map(|bss| bss.counters.iter().take(self.cpus));
-        for cpu in cpus().map(read_shared) {
-            twice += cpu.exits_seen_twice;
-            missed += cpu.kprobe_missed;
-        }
-        let by_kprobe: u64 = cpus().map(|cpu| read_shared(cpu).kprobe_exits).sum();
-        let once = by_kprobe.saturating_sub(twice);
-        let lost = exits.saturating_sub(once) + kprobe_exits.saturating_sub(missed);
-        self.probe_skipped = self.probe_skipped.max(lost);
     }
 
     /// Has the probes tell every image and cgroup once more.
