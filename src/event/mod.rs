@@ -33,9 +33,9 @@ pub enum Event {
     Canary,
 }
 
-/// Where a record was sent.
+/// Numbers a record: which CPU sent it, as which of its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Origin {
+pub struct RecordNumber {
     /// The CPU.
     pub cpu: u32,
     /// +1 for each record tried on that CPU, from 1.

@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use libbpf_sys as sys;
 
 use super::wire;
-use crate::event::{Batch, Event, Origin};
+use crate::event::{Batch, Event, RecordNumber};
 
 /// As event.h has it.
 const MAX_CPUS: usize = 1024;
@@ -33,11 +33,11 @@ impl Received {
     /// Takes a sample, which fills so many bytes of its ring.
     fn take(&mut self, sample: &[u8], size: usize) {
         let batch = &mut self.batch;
-        let Ok((origin, event)) = wire::decode(sample) else {
+        let Ok((number, event)) = wire::decode(sample) else {
             batch.malformed += 1;
             return;
         };
-        self.streams.note(origin, size);
+        self.streams.note(number, size);
         match event {
             Event::Call(call) => batch.calls.push(call),
             Event::Witness(call) => batch.witnesses.push(call),
@@ -70,13 +70,13 @@ struct Stream {
 }
 
 impl Streams {
-    fn note(&mut self, origin: Origin, bytes: usize) {
-        let cpu = origin.cpu as usize;
+    fn note(&mut self, number: RecordNumber, bytes: usize) {
+        let cpu = number.cpu as usize;
         if cpu >= self.cpus.len() && cpu < MAX_CPUS {
             self.cpus.resize(cpu + 1, Stream::default());
         }
         if let Some(stream) = self.cpus.get_mut(cpu) {
-            stream.last = stream.last.max(origin.seq);
+            stream.last = stream.last.max(number.seq);
             stream.received += 1;
             stream.bytes += bytes as u64;
             self.fullest = self.fullest.max(stream.bytes);
@@ -238,7 +238,7 @@ mod tests {
     fn a_gap_in_a_sequence_is_a_loss() {
         let mut streams = Streams::default();
         for (cpu, seq) in [(0, 1), (0, 5), (2, 3), (u32::MAX, 9)] {
-            streams.note(Origin { cpu, seq }, 8);
+            streams.note(RecordNumber { cpu, seq }, 8);
         }
         assert_eq!(streams.gaps(), 3 + 2);
         assert_eq!(streams.received(), 3);
@@ -248,10 +248,10 @@ mod tests {
     fn the_fullest_ring_is_that_of_one_drain() {
         let mut streams = Streams::default();
         for (cpu, seq) in [(0, 1), (1, 1), (1, 2)] {
-            streams.note(Origin { cpu, seq }, 100);
+            streams.note(RecordNumber { cpu, seq }, 100);
         }
         streams.start_drain();
-        streams.note(Origin { cpu: 1, seq: 3 }, 100);
+        streams.note(RecordNumber { cpu: 1, seq: 3 }, 100);
         assert_eq!(streams.fullest(), 200);
     }
 }

@@ -6,7 +6,7 @@ use std::ptr;
 use super::skel::types;
 use crate::event::{
     Abi, Call, CallKey, CgroupPath, Comm, Disposition, Event, Fate, GroupRecipient, Image,
-    ImageKey, Origin, Outcome, Pidfd, Process, Recipient, Scope, SentInfo, Source, Syscall,
+    ImageKey, Outcome, Pidfd, Process, Recipient, RecordNumber, Scope, SentInfo, Source, Syscall,
 };
 
 const CALL_HEAD: usize = size_of::<types::call>() - size_of::<types::recipient>();
@@ -60,9 +60,9 @@ fn read<T: Wire>(bytes: &[u8], needed: usize) -> Result<T, Malformed> {
 ///
 /// # Errors
 /// [`Malformed`] for bytes that the BPF programs of this build cannot have sent.
-pub fn decode(bytes: &[u8]) -> Result<(Origin, Event), Malformed> {
+pub fn decode(bytes: &[u8]) -> Result<(RecordNumber, Event), Malformed> {
     let header: types::header = read(bytes, size_of::<types::header>())?;
-    let origin = Origin {
+    let number = RecordNumber {
         cpu: header.cpu,
         seq: header.cpu_seq,
     };
@@ -75,7 +75,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Origin, Event), Malformed> {
         types::record_kind::RECORD_CGROUP => Event::Cgroup(cgroup(bytes)?),
         types::record_kind(unknown) => return Err(Malformed::Kind(unknown)),
     };
-    Ok((origin, event))
+    Ok((number, event))
 }
 
 fn call(bytes: &[u8]) -> Result<Call, Malformed> {
@@ -336,7 +336,7 @@ mod tests {
         }
     }
 
-    const ORIGIN: Origin = Origin { cpu: 1, seq: 8 };
+    const NUMBER: RecordNumber = RecordNumber { cpu: 1, seq: 8 };
 
     fn expected_call() -> Call {
         Call {
@@ -362,7 +362,7 @@ mod tests {
     #[test]
     fn every_field_of_a_call_comes_from_its_place() {
         let event = Event::Call(expected_call());
-        assert_eq!(decode(&call_bytes(0b101)), Ok((ORIGIN, event)));
+        assert_eq!(decode(&call_bytes(0b101)), Ok((NUMBER, event)));
     }
 
     #[test]
@@ -390,7 +390,7 @@ mod tests {
                 }),
                 ..expected_call()
             });
-            assert_eq!(decode(&bytes), Ok((ORIGIN, event)));
+            assert_eq!(decode(&bytes), Ok((NUMBER, event)));
         }
     }
 
@@ -401,9 +401,9 @@ mod tests {
             ..expected_call()
         };
         let mut bytes = call_bytes(0b100_0101);
-        assert_eq!(decode(&bytes), Ok((ORIGIN, Event::Call(call))));
+        assert_eq!(decode(&bytes), Ok((NUMBER, Event::Call(call))));
         bytes[20] = 6;
-        assert_eq!(decode(&bytes), Ok((ORIGIN, Event::Witness(call))));
+        assert_eq!(decode(&bytes), Ok((NUMBER, Event::Witness(call))));
     }
 
     #[test]
@@ -419,7 +419,7 @@ mod tests {
             }),
             ..expected_call()
         });
-        assert_eq!(decode(&bytes), Ok((ORIGIN, event)));
+        assert_eq!(decode(&bytes), Ok((NUMBER, event)));
         bytes.pop();
         assert_eq!(decode(&bytes), Err(Malformed::Short));
     }
@@ -442,7 +442,7 @@ mod tests {
                 fate: Some(expected_fate()),
             },
         });
-        assert_eq!(decode(&bytes), Ok((ORIGIN, event)));
+        assert_eq!(decode(&bytes), Ok((NUMBER, event)));
     }
 
     #[test]
@@ -467,7 +467,7 @@ mod tests {
             args_unreadable: false,
             tty: b"pts3".to_vec(),
         });
-        assert_eq!(decode(&bytes), Ok((ORIGIN, event)));
+        assert_eq!(decode(&bytes), Ok((NUMBER, event)));
         bytes.truncate(bytes.len() - 2);
         assert_eq!(decode(&bytes), Err(Malformed::Short));
     }
@@ -483,7 +483,7 @@ mod tests {
                 key: 5,
                 path: path.to_vec(),
             });
-            assert_eq!(decode(&bytes), Ok((ORIGIN, event)));
+            assert_eq!(decode(&bytes), Ok((NUMBER, event)));
         }
     }
 
@@ -493,7 +493,7 @@ mod tests {
         bytes.extend(call_bytes(0b101));
         bytes.extend([0xaa; 4]);
         let event = Event::Call(expected_call());
-        assert_eq!(decode(&bytes[1..]), Ok((ORIGIN, event)));
+        assert_eq!(decode(&bytes[1..]), Ok((NUMBER, event)));
     }
 
     #[test]
