@@ -1,4 +1,5 @@
-//! What did not become a line, cause by cause, and what was said of it.
+//! Calls that have no line: how many, why, and how many of them the stream has
+//! reported.
 
 /// Why a call has no line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,22 +90,22 @@ impl Counters {
 #[derive(Debug, Default, Clone, Copy)]
 struct Account {
     total: u64,
-    said: u64,
+    reported: u64,
     since_ns: u64,
 }
 
-/// A loss that the stream does not tell of yet.
+/// Losses that the stream has not reported yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unsaid {
+pub struct Unreported {
     /// Why.
     pub reason: Reason,
     /// Calls.
     pub count: u64,
-    /// None was lost between the last that was said and this monotonic time.
+    /// The first of these losses happened after this time (`CLOCK_MONOTONIC`).
     pub since_ns: u64,
 }
 
-/// The books: every loss is entered, and said in the stream once.
+/// The accounts: each loss is entered, and reported in the stream once.
 #[derive(Debug, Default)]
 pub struct Losses {
     accounts: [Account; Reason::ALL.len()],
@@ -117,14 +118,14 @@ impl Losses {
             return;
         }
         if let Some(account) = self.accounts.get_mut(reason as usize) {
-            if account.said == account.total {
+            if account.reported == account.total {
                 account.since_ns = since_ns;
             }
             account.total += count;
         }
     }
 
-    /// Enters what a counter shows beyond what it showed before.
+    /// Enters by how much a counter has grown since the last time.
     pub fn raise_to(&mut self, reason: Reason, total: u64, since_ns: u64) {
         let known = self.total_of(reason);
         self.add(reason, total.saturating_sub(known), since_ns);
@@ -142,24 +143,24 @@ impl Losses {
         self.accounts.iter().map(|account| account.total).sum()
     }
 
-    /// The losses that the stream does not tell of yet.
-    pub fn unsaid(&self) -> impl Iterator<Item = Unsaid> + use<> {
+    /// The losses that the stream has not reported yet.
+    pub fn unreported(&self) -> impl Iterator<Item = Unreported> + use<> {
         let accounts = self.accounts;
         Reason::ALL
             .into_iter()
             .zip(accounts)
-            .filter(|(_, account)| account.total > account.said)
-            .map(|(reason, account)| Unsaid {
+            .filter(|(_, account)| account.total > account.reported)
+            .map(|(reason, account)| Unreported {
                 reason,
-                count: account.total - account.said,
+                count: account.total - account.reported,
                 since_ns: account.since_ns,
             })
     }
 
-    /// Notes that the stream tells of it now.
-    pub fn mark_said(&mut self, unsaid: Unsaid) {
-        if let Some(account) = self.accounts.get_mut(unsaid.reason as usize) {
-            account.said += unsaid.count;
+    /// Notes that the stream has reported these losses.
+    pub fn mark_reported(&mut self, unreported: Unreported) {
+        if let Some(account) = self.accounts.get_mut(unreported.reason as usize) {
+            account.reported += unreported.count;
         }
     }
 }
@@ -170,29 +171,29 @@ mod tests {
 
     #[test]
     fn reasons_index_their_accounts() {
-        for (place, reason) in Reason::ALL.into_iter().enumerate() {
-            assert_eq!(reason as usize, place);
+        for (index, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index);
         }
     }
 
     #[test]
-    fn a_loss_is_said_once_with_the_time_of_its_first() {
+    fn a_loss_is_reported_once_with_the_time_of_its_first() {
         let mut losses = Losses::default();
         losses.add(Reason::SinkFull, 2, 100);
         losses.add(Reason::SinkFull, 3, 200);
-        let unsaid: Vec<_> = losses.unsaid().collect();
+        let unreported: Vec<_> = losses.unreported().collect();
         assert_eq!(
-            unsaid,
-            [Unsaid {
+            unreported,
+            [Unreported {
                 reason: Reason::SinkFull,
                 count: 5,
                 since_ns: 100
             }]
         );
-        losses.mark_said(unsaid[0]);
-        assert_eq!(losses.unsaid().count(), 0);
+        losses.mark_reported(unreported[0]);
+        assert_eq!(losses.unreported().count(), 0);
         losses.add(Reason::SinkFull, 1, 300);
-        assert_eq!(losses.unsaid().next().unwrap().since_ns, 300);
+        assert_eq!(losses.unreported().next().unwrap().since_ns, 300);
         assert_eq!(losses.total(), 6);
     }
 
@@ -203,6 +204,6 @@ mod tests {
         losses.raise_to(Reason::RingFull, 7, 2);
         losses.raise_to(Reason::RingFull, 9, 3);
         assert_eq!(losses.total_of(Reason::RingFull), 9);
-        assert_eq!(losses.unsaid().next().unwrap().count, 9);
+        assert_eq!(losses.unreported().next().unwrap().count, 9);
     }
 }

@@ -1,21 +1,21 @@
-//! A call to a group and the processes that it reached: one record each on the
-//! wire, one line in the end.
+//! A call to a group and the processes that it reached: a record each on the
+//! wire, one line in the output.
 //!
-//! Recipients are sent before their call, but may lie in another CPU's ring,
-//! if the sender moved; so a call whose recipients have not all come waits for
+//! Recipients are sent before their call, but they may lie in another CPU's ring
+//! if the sender moved. So a call whose recipients have not all come waits for
 //! one more reading of the rings.
 
 use std::collections::HashMap;
 
 use crate::event::{Call, CallKey, GroupRecipient, Recipient};
 
-/// Recipients that may wait for their calls, a kill(-1) to the most processes
-/// that a kernel can have not being a case to plan for.
+/// Most recipients that wait for their calls. kill(-1) on a machine with more
+/// processes than this loses the rest, and counts them.
 const MOST_WAITING: usize = 1 << 17;
-/// A call is never this long on its way: its record was lost.
+/// A call whose record has not come for so long was lost.
 const ORPHANED_NS: u64 = 30_000_000_000;
 
-/// Puts recipients to their calls.
+/// Joins recipients to their calls.
 #[derive(Debug, Default)]
 pub struct Joiner {
     recipients: HashMap<CallKey, Vec<Recipient>>,
@@ -32,7 +32,7 @@ impl Joiner {
         }
     }
 
-    /// Takes a call; gives it back if all that belongs to it is here.
+    /// Takes a call; returns it if all of its recipients are here.
     pub fn offer(&mut self, call: Call) -> Option<Call> {
         if self.is_complete(&call) {
             return Some(call);
@@ -41,8 +41,9 @@ impl Joiner {
         None
     }
 
-    /// The calls that waited, after another reading of the rings and before
-    /// its calls are offered. What did not come is counted as lost.
+    /// The calls that have waited for one reading of the rings. To be called
+    /// before that reading's calls are offered. Recipients that did not come
+    /// are counted as lost.
     pub fn overdue(&mut self) -> Vec<Call> {
         let mut calls = std::mem::take(&mut self.incomplete);
         for call in &mut calls {
@@ -51,7 +52,8 @@ impl Joiner {
         calls
     }
 
-    /// A call of which nothing more will come: it reached what is here.
+    /// Completes a call for which no more recipients will come: those that are
+    /// here are all.
     pub fn complete(&self, mut call: Call) -> Call {
         if call.scope().is_group() {
             call.recipient_count = self.here(&call);
@@ -59,7 +61,7 @@ impl Joiner {
         call
     }
 
-    /// What a call reached.
+    /// The processes that a call reached.
     pub fn take(&mut self, call: &Call) -> Vec<Recipient> {
         if self.recipients.is_empty() {
             return Vec::new();

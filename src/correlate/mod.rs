@@ -1,5 +1,233 @@
-//! Records of many CPUs -> whole events in the order of time.
+//! Records of many CPUs -> whole events in the order of time, and the accounts
+//! of what is missing.
+//!
+//! # What comes in
+//!
+//! One reading of the rings is a [`Batch`]: records of all CPUs, each CPU's in
+//! its order. Three things keep a record from being a line at once:
+//!
+//! - **Order.** One CPU's ring is read before another's, so a younger record
+//!   can arrive first. [`order`] holds calls until every ring has been read
+//!   after their time.
+//! - **Groups.** A call to a group and each process that it reached are records
+//!   of their own, perhaps in different rings. [`join`] keeps the recipients
+//!   until their call comes, and lets the call wait for one more reading if
+//!   some have not come.
+//! - **Skipped exits.** Where the kernel can skip an exit probe, the signal may
+//!   be the only evidence of its call. [`witness`] holds what was seen of the
+//!   signal until the call's own record comes, or has had its time.
+//!
+//! # What goes out
+//!
+//! [`Correlator::release`] hands out each call once, oldest first, with the
+//! recipients of a group. [`Correlator::losses`] says, reason by reason, how many
+//! calls will never come: a record that a ring refused is counted in the kernel,
+//! and a gap in a CPU's sequence that no counter explains is a loss as well.
+//!
+//! # One reading, step by step
+//!
+//! The order of the steps in [`Correlator::take`] matters. Recipients are joined
+//! before calls are offered, because a call is complete only if its recipients
+//! are known. Calls that waited since the reading before are released first,
+//! because this reading brought whatever could still come for them. Records from
+//! the witness come before calls, because a call's own record replaces them.
 
-pub mod join;
-pub mod order;
-pub mod witness;
+mod join;
+mod order;
+mod witness;
+
+pub use self::order::SLACK_NS;
+use self::{join::Joiner, order::Orderer, witness::Witnessed};
+use crate::{
+    event::{Batch, Call, Recipient},
+    loss::{Counters, Reason},
+};
+
+/// Puts records together and in order, and accounts for those that are missing.
+#[derive(Debug)]
+pub struct Correlator {
+    joiner: Joiner,
+    witnessed: Witnessed,
+    orderer: Orderer,
+    /// Records that could not be decoded.
+    malformed: u64,
+    /// Exits that the kernel skipped, as counted when the witness had reported
+    /// all of them that it saw.
+    settled_skips: u64,
+}
+
+impl Correlator {
+    /// An empty one. `exits_skippable`: the kernel may skip exit probes.
+    pub fn new(exits_skippable: bool) -> Self {
+        Self {
+            joiner: Joiner::default(),
+            witnessed: Witnessed::new(exits_skippable),
+            orderer: Orderer::new(),
+            malformed: 0,
+            settled_skips: 0,
+        }
+    }
+
+    /// Takes what one reading of the rings brought. `now_ns` is a time before
+    /// that reading.
+    pub fn take(&mut self, batch: &Batch, now_ns: u64) {
+        self.malformed += batch.malformed;
+        for recipient in &batch.recipients {
+            self.joiner.push(*recipient);
+        }
+        for call in self.joiner.overdue() {
+            self.orderer.push(call);
+        }
+        self.witnessed.start_batch();
+        for call in &batch.witnesses {
+            self.witnessed.hold(*call);
+        }
+        for call in &batch.calls {
+            let call = self.witnessed.offer(*call);
+            if let Some(call) = call.and_then(|call| self.joiner.offer(call)) {
+                self.orderer.push(call);
+            }
+        }
+        for call in self.witnessed.overdue(now_ns) {
+            self.orderer.push(self.joiner.complete(call));
+        }
+    }
+
+    /// The rings are empty and nothing is sent any more: what was waited for
+    /// will not come. `probe_skipped` is the kernel's last count.
+    pub fn finish(&mut self, probe_skipped: u64) {
+        for call in self.witnessed.rest() {
+            self.orderer.push(self.joiner.complete(call));
+        }
+        self.settled_skips = probe_skipped;
+        for call in self.joiner.overdue() {
+            self.orderer.push(call);
+        }
+    }
+
+    /// Hands out, oldest first, all calls up to `horizon_ns`: each with the
+    /// processes that a call to a group reached, and whether it comes after
+    /// younger ones.
+    pub fn release(&mut self, horizon_ns: u64, mut each: impl FnMut(&Call, &[Recipient], bool)) {
+        let joiner = &mut self.joiner;
+        self.orderer.release(horizon_ns, |call, late| {
+            each(call, &joiner.take(call), late);
+        });
+    }
+
+    /// Whether calls wait for their place in the order.
+    pub fn is_holding(&self) -> bool {
+        self.orderer.held() > 0
+    }
+
+    /// From time to time: forgets what will never be asked for, and takes the
+    /// kernel's count of skipped exits of a while ago. By now the witness has
+    /// reported those of them that it saw.
+    pub fn maintain(&mut self, probe_skipped: u64, now_ns: u64) {
+        self.settled_skips = probe_skipped;
+        self.joiner.forget_orphans(now_ns);
+    }
+
+    /// Calls lost so far, by reason. `gaps`: how many records are missing in the
+    /// CPUs' sequences.
+    pub fn losses(&self, counters: &Counters, gaps: u64) -> [(Reason, u64); 7] {
+        let explained = counters.refused() + self.malformed;
+        self.losses_with(counters, gaps.saturating_sub(explained))
+    }
+
+    /// As [`Self::losses`], once nothing is sent any more and the rings are
+    /// empty: then each record that was tried has come (there were `received`),
+    /// or was refused and counted.
+    pub fn final_losses(&self, counters: &Counters, received: u64) -> [(Reason, u64); 7] {
+        let explained = received + counters.refused() + self.malformed;
+        self.losses_with(counters, counters.tried.saturating_sub(explained))
+    }
+
+    fn losses_with(&self, counters: &Counters, unexplained: u64) -> [(Reason, u64); 7] {
+        let skipped = (self.settled_skips).saturating_sub(self.witnessed.skipped());
+        [
+            (Reason::RingFull, counters.ring_full),
+            (Reason::RingAbsent, counters.ring_absent),
+            (Reason::RingError, counters.ring_error),
+            (Reason::EntryMissing, counters.entry_missing),
+            (Reason::ProbeSkipped, skipped),
+            (Reason::Malformed, self.malformed),
+            (Reason::Unexplained, unexplained),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::samples::call;
+
+    fn batch(calls: &[Call]) -> Batch {
+        Batch {
+            calls: calls.to_vec(),
+            ..Batch::default()
+        }
+    }
+
+    fn released(correlator: &mut Correlator, horizon_ns: u64) -> Vec<u64> {
+        let mut times = Vec::new();
+        correlator.release(horizon_ns, |call, _, _| times.push(call.time_ns));
+        times
+    }
+
+    #[test]
+    fn calls_of_two_readings_come_out_in_the_order_of_time() {
+        let mut correlator = Correlator::new(false);
+        correlator.take(&batch(&[call(30)]), 40);
+        assert_eq!(released(&mut correlator, 20), [0; 0]);
+        assert!(correlator.is_holding());
+        correlator.take(&batch(&[call(25)]), 50);
+        assert_eq!(released(&mut correlator, 40), [25, 30]);
+        assert!(!correlator.is_holding());
+    }
+
+    #[test]
+    fn a_group_that_stays_incomplete_is_released_at_the_end() {
+        let group = Call {
+            arg: 0,
+            recipient_count: 2,
+            ..call(5)
+        };
+        let mut correlator = Correlator::new(false);
+        correlator.take(&batch(&[group]), 10);
+        assert_eq!(released(&mut correlator, u64::MAX), [0; 0]);
+        correlator.finish(0);
+        let mut lost = None;
+        correlator.release(u64::MAX, |call, _, _| lost = Some(call.recipients_lost));
+        assert_eq!(lost, Some(2));
+    }
+
+    #[test]
+    fn each_missing_record_has_one_reason() {
+        let mut correlator = Correlator::new(true);
+        let malformed = Batch {
+            malformed: 2,
+            ..Batch::default()
+        };
+        correlator.take(&malformed, 0);
+        let counters = Counters {
+            tried: 20,
+            ring_full: 3,
+            probe_skipped: 9,
+            ..Counters::default()
+        };
+        let of = |losses: [(Reason, u64); 7], wanted| {
+            let found = losses.into_iter().find(|&(reason, _)| reason == wanted);
+            found.map(|(_, count)| count)
+        };
+        let losses = correlator.losses(&counters, 6);
+        assert_eq!(of(losses, Reason::RingFull), Some(3));
+        assert_eq!(of(losses, Reason::Malformed), Some(2));
+        assert_eq!(of(losses, Reason::Unexplained), Some(1));
+        assert_eq!(of(losses, Reason::ProbeSkipped), Some(0));
+        correlator.maintain(counters.probe_skipped, 0);
+        let losses = correlator.final_losses(&counters, 11);
+        assert_eq!(of(losses, Reason::ProbeSkipped), Some(9));
+        assert_eq!(of(losses, Reason::Unexplained), Some(4));
+    }
+}

@@ -13,10 +13,9 @@ pub const SLACK_NS: u64 = 10_000_000;
 #[derive(Debug, Default)]
 pub struct Orderer {
     held: Vec<Call>,
-    /// (time, place in `held`): smaller to sort than the records.
+    /// (time, index in `held`): smaller to sort than the records.
     keys: Vec<(u64, u32)>,
     released_ns: u64,
-    late: u64,
 }
 
 impl Orderer {
@@ -38,40 +37,34 @@ impl Orderer {
             self.held
                 .iter()
                 .zip(0_u32..)
-                .map(|(call, place)| (call.time_ns, place)),
+                .map(|(call, index)| (call.time_ns, index)),
         );
-        // Places break ties, so one CPU's equal times stay in its order.
+        // Indices break ties, so one CPU's equal times stay in its order.
         self.keys.sort_unstable();
         let ready = self.keys.partition_point(|&(time, _)| time <= horizon_ns);
-        for &(time_ns, place) in &self.keys[..ready] {
+        for &(time_ns, index) in &self.keys[..ready] {
             let late = time_ns < self.released_ns;
-            if late {
-                self.late += 1;
-            } else {
+            if !late {
                 self.released_ns = time_ns;
             }
-            each(&self.held[place as usize], late);
+            each(&self.held[index as usize], late);
         }
-        // Those left move up in place: each comes from its own place or from
-        // behind it.
+        // Those left move towards the front, each over one that has gone or
+        // over itself.
         self.keys.drain(..ready);
-        self.keys.sort_unstable_by_key(|&(_, place)| place);
-        for (to, &(_, place)) in self.keys.iter().enumerate() {
-            self.held[to] = self.held[place as usize];
+        self.keys.sort_unstable_by_key(|&(_, index)| index);
+        for (to, &(_, index)) in self.keys.iter().enumerate() {
+            self.held[to] = self.held[index as usize];
         }
         self.held.truncate(self.keys.len());
-        // Lines made between two releases stand at the horizon.
+        // Lines that we make ourselves between two releases carry the horizon's
+        // time, so nothing older may be released after them.
         self.released_ns = self.released_ns.max(horizon_ns);
     }
 
     /// Records that wait for their release.
     pub fn held(&self) -> usize {
         self.held.len()
-    }
-
-    /// Records that came after younger ones had been released.
-    pub fn late(&self) -> u64 {
-        self.late
     }
 }
 
@@ -100,18 +93,16 @@ mod tests {
         );
         assert_eq!(orderer.held(), 1);
         assert_eq!(released(&mut orderer, 100), [(40, false)]);
-        assert_eq!(orderer.late(), 0);
     }
 
     #[test]
-    fn one_that_comes_too_late_is_flagged_and_counted() {
+    fn one_that_comes_too_late_is_flagged() {
         let mut orderer = Orderer::new();
         orderer.push(call(50));
         assert_eq!(released(&mut orderer, 60), [(50, false)]);
         orderer.push(call(55));
         orderer.push(call(61));
         assert_eq!(released(&mut orderer, 70), [(55, true), (61, false)]);
-        assert_eq!(orderer.late(), 1);
     }
 
     proptest! {

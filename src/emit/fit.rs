@@ -1,37 +1,38 @@
 //! No line is longer than [`LINE_MAX`]: texts are cut, and recipients that do
 //! not fit go into further lines.
 
-use anyhow::Result;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
-use super::pieces::Pieces;
+use super::json_cache::JsonCache;
 use crate::{
-    event::Recipient,
+    event,
     identity::Names,
-    record::{Head, LINE_MAX, Limits, Party, Reached, Sides, Signal, Told, push_line},
+    record::{
+        Context, Cutter, Endpoints, Head, LINE_MAX, Limits, Recipient, Signal, push_line, to_json,
+    },
 };
 
 /// Makes a call's line with as much of its texts as fits, in place of what
 /// `line` held. Returns the bytes that more recipients may take.
 pub fn push_fitting(
     line: &mut Vec<u8>,
-    pieces: &mut Pieces,
+    cache: &mut JsonCache,
     head: Head<'_>,
-    told: Told<'_>,
+    context: Context<'_>,
     recipients: &[Box<RawValue>],
-) -> Result<usize> {
+) -> usize {
     line.clear();
-    let sides = pieces.sides(told)?;
-    push_line(line, &Signal::new(head, told, sides, recipients))?;
+    let endpoints = cache.endpoints(context);
+    push_line(line, &Signal::new(head, context, endpoints, recipients));
     for limits in &Limits::STEPS[1..] {
         if line.len() <= LINE_MAX {
             break;
         }
-        let record = Signal::new(head, told, Sides::new(told, *limits), recipients);
+        let endpoints = Endpoints::new(context, *limits);
         line.clear();
-        push_line(line, &record)?;
+        push_line(line, &Signal::new(head, context, endpoints, recipients));
     }
-    Ok(room(line))
+    room(line)
 }
 
 /// Bytes that a line may grow by, its recipients' key set aside.
@@ -53,21 +54,22 @@ pub fn fitting(recipients: &[Box<RawValue>], room: usize) -> usize {
 
 /// A recipient that leaves room for the rest of its line.
 pub fn recipient_json(
-    told: Told<'_>,
-    recipient: &Recipient,
+    context: Context<'_>,
+    recipient: &event::Recipient,
     names: &Names,
-) -> Result<Box<RawValue>> {
+) -> Box<RawValue> {
     const MOST: usize = LINE_MAX * 3 / 4;
-    let mut json = None;
-    for limits in &Limits::STEPS[1..] {
-        let (party, _) = Party::new(&recipient.process, names, told, *limits);
-        let reached = Reached::new(recipient, party, told.call.scope());
-        let made = to_raw_value(&reached)?;
-        let fits = made.get().len() <= MOST;
-        json = Some(made);
-        if fits {
+    let make = |limits| {
+        let mut cutter = Cutter::new(limits);
+        to_json(&Recipient::new(recipient, names, context, &mut cutter))
+    };
+    let [_, first, shorter @ ..] = Limits::STEPS;
+    let mut json = make(first);
+    for limits in shorter {
+        if json.get().len() <= MOST {
             break;
         }
+        json = make(limits);
     }
-    json.map_or_else(|| Ok(to_raw_value(&())?), Ok)
+    json
 }

@@ -1,7 +1,5 @@
 //! Lines for people: aligned columns, in colour where asked.
 
-use std::io::{self, Write};
-
 use crate::record::{Lost, Signal, Status};
 
 const DIM: &str = "2";
@@ -18,56 +16,47 @@ pub struct Pretty {
 
 impl Pretty {
     /// Appends the line of a call.
-    ///
-    /// # Errors
-    /// None when `out` is memory.
-    pub fn signal(self, out: &mut Vec<u8>, line: &Signal<'_>) -> io::Result<()> {
-        self.paint(out, DIM, &line.timestamp.as_str()[11..23])?;
+    pub fn signal(self, out: &mut Vec<u8>, line: &Signal<'_>) {
+        let time = self.paint(DIM, &line.timestamp.as_str()[11..23]);
         let kills = line.signal_number == 9 || line.signal_number == 15;
-        write!(out, "  ")?;
-        let name = format!("{:<11}", line.signal.to_string());
-        self.paint(out, if kills { BOLD } else { "" }, &name)?;
-        let sender = &line.sender.party;
+        let signal = format!("{:<11}", line.signal.to_string());
+        let signal = self.paint(if kills { BOLD } else { "" }, &signal);
+        let sender = &line.sender.process;
         let who = format!("{}[{}]", shown(&sender.comm), line.sender.pid);
         let user = match sender.user {
             Some(name) => shown(name),
             None => sender.uid.to_string(),
         };
-        write!(out, " {who:<24} {user:<10} ")?;
-        let target = &line.target;
+        let (target, syscall) = (&line.target, line.syscall);
         let whom = match target.arg_tid {
             Some(tid) => format!("{}/{tid}", target.arg),
             None => target.arg.to_string(),
         };
-        write!(out, "{:<7} -> {whom:<16} ", line.syscall)?;
-        match &line.errno {
-            Some(errno) => self.paint(out, RED, &errno.to_string())?,
-            None if line.witness_only => write!(out, "seen")?,
-            None => write!(out, "ok")?,
-        }
-        if target.scope != "process" && target.scope != "thread" {
-            write!(out, " ({})", target.scope.replace('_', " "))?;
-        }
-        writeln!(out)
+        let result = match &line.errno {
+            Some(errno) => self.paint(RED, &errno.to_string()),
+            None if line.witness_only => "seen".to_owned(),
+            None => "ok".to_owned(),
+        };
+        let group = match target.scope {
+            "process" | "thread" => String::new(),
+            scope => format!(" ({})", scope.replace('_', " ")),
+        };
+        let text = format!(
+            "{time}  {signal} {who:<24} {user:<10} {syscall:<7} -> {whom:<16} {result}{group}\n"
+        );
+        out.extend_from_slice(text.as_bytes());
     }
 
     /// Appends the line of a loss.
-    ///
-    /// # Errors
-    /// None when `out` is memory.
-    pub fn lost(self, out: &mut Vec<u8>, line: &Lost<'_>) -> io::Result<()> {
-        self.paint(out, DIM, &line.timestamp.as_str()[11..23])?;
-        write!(out, "  ")?;
+    pub fn lost(self, out: &mut Vec<u8>, line: &Lost<'_>) {
+        let time = self.paint(DIM, &line.timestamp.as_str()[11..23]);
         let text = format!("LOST {} calls: {}", line.count, line.reason);
-        self.paint(out, YELLOW, &text)?;
-        writeln!(out)
+        let text = format!("{time}  {}\n", self.paint(YELLOW, &text));
+        out.extend_from_slice(text.as_bytes());
     }
 
     /// Appends the line of a status.
-    ///
-    /// # Errors
-    /// None when `out` is memory.
-    pub fn status(self, out: &mut Vec<u8>, line: &Status<'_>) -> io::Result<()> {
+    pub fn status(self, out: &mut Vec<u8>, line: &Status<'_>) {
         let text = format!(
             "{}  sigtrail {} {}: {} signals, {} lost",
             &line.timestamp.as_str()[11..23],
@@ -76,20 +65,20 @@ impl Pretty {
             line.events,
             line.lost
         ) + &(line.reason).map_or_else(String::new, |why| format!(" ({})", shown(why)));
-        self.paint(out, DIM, &text)?;
-        writeln!(out)
+        let text = self.paint(DIM, &text) + "\n";
+        out.extend_from_slice(text.as_bytes());
     }
 
-    fn paint(self, out: &mut Vec<u8>, style: &str, text: &str) -> io::Result<()> {
+    fn paint(self, style: &str, text: &str) -> String {
         if self.colour && !style.is_empty() {
-            write!(out, "\x1b[{style}m{text}\x1b[0m")
+            format!("\x1b[{style}m{text}\x1b[0m")
         } else {
-            out.write_all(text.as_bytes())
+            text.to_owned()
         }
     }
 }
 
-/// A hostile name that may neither move the cursor nor break the line.
+/// A hostile name, so that it can neither move the cursor nor break the line.
 fn shown(name: &str) -> String {
     name.chars()
         .flat_map(|c| {

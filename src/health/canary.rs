@@ -1,5 +1,5 @@
-//! A signal 0 to itself that must come back through the kernel: proof that
-//! silence means that nobody sends signals.
+//! The canary: a signal 0 that sigtrail sends itself. While it comes back
+//! through the kernel, silence means that nobody else sends signals.
 
 use std::time::{Duration, Instant};
 
@@ -8,62 +8,63 @@ use rustix::{
     process::{getpid, test_kill_process},
 };
 
-/// Time between two while all is well, at most.
+/// Longest time between two canaries while all is well.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// Time between two while one is missing: one alone may meet a full ring.
+/// Time between two canaries while one is missing: a single one may have met a
+/// full ring.
 const RETRY: Duration = Duration::from_secs(1);
-/// No machine is so slow.
+/// Shortest time that a canary may be missing before sigtrail reports `blind`.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The kernel's `PROC_PID_INIT_INO`.
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
-/// What became of it.
+/// Whether sigtrail sees calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sight {
-    /// It came back, or may still.
+pub enum Visibility {
+    /// The canary has come back, or still may.
     Seeing,
-    /// It should have come back.
+    /// The canary should have come back.
     Blind,
 }
 
-/// When the last one was sent, and whether it came.
+/// When the last canary was sent, and whether it has come back.
 #[derive(Debug)]
 pub struct Canary {
     interval: Duration,
     next: Option<Instant>,
     missing_since: Option<Instant>,
-    sight: Sight,
+    visibility: Visibility,
 }
 
 impl Canary {
-    /// Sent once each status interval, and once in 10 s at least. Never from
-    /// another pid namespace, where the probes would not know it.
+    /// Sent once each status interval, and at least once in 10 s. Never sent from
+    /// another pid namespace, where the probes would not recognize it.
     pub fn new(status_interval: Option<Duration>, now: Instant) -> Self {
         Self {
             interval: interval(status_interval),
             next: own_pid().map(|_| now),
             missing_since: None,
-            sight: Sight::Seeing,
+            visibility: Visibility::Seeing,
         }
     }
 
-    /// Changes the time between two.
+    /// Changes the time between two canaries.
     pub fn set_interval(&mut self, status_interval: Option<Duration>) {
         self.interval = interval(status_interval);
     }
 
-    /// Whether it comes back.
-    pub const fn sight(&self) -> Sight {
-        self.sight
+    /// Whether canaries come back.
+    pub const fn visibility(&self) -> Visibility {
+        self.visibility
     }
 
-    /// After each reading of the rings, which brought `returned` of them:
-    /// sends the next if it is due. Says what has changed.
-    pub fn tend(&mut self, returned: u64, now: Instant) -> Option<Sight> {
+    /// To be called after each reading of the rings, which brought `returned`
+    /// canaries. Sends the next if it is due. Returns what has changed.
+    pub fn check(&mut self, returned: u64, now: Instant) -> Option<Visibility> {
         let due = self.next.is_some_and(|next| next <= now);
         let change = self.note(returned, now);
         if due {
-            // Its result does not matter: the call is what has to come back.
+            // The result does not matter: the call is what has to come back.
             let _ = test_kill_process(getpid());
             let pause = if self.missing_since.is_some() {
                 RETRY
@@ -76,25 +77,25 @@ impl Canary {
         change
     }
 
-    fn note(&mut self, returned: u64, now: Instant) -> Option<Sight> {
+    fn note(&mut self, returned: u64, now: Instant) -> Option<Visibility> {
         if returned > 0 {
             self.missing_since = None;
         }
         let patience = self.interval.max(PATIENCE);
-        let sight = match self.missing_since {
-            Some(since) if now.duration_since(since) >= patience => Sight::Blind,
-            Some(_) => self.sight,
-            None => Sight::Seeing,
+        let visibility = match self.missing_since {
+            Some(since) if now.duration_since(since) >= patience => Visibility::Blind,
+            Some(_) => self.visibility,
+            None => Visibility::Seeing,
         };
-        let changed = sight != self.sight;
-        self.sight = sight;
-        // Once one is late, others follow soon.
+        let changed = visibility != self.visibility;
+        self.visibility = visibility;
+        // Once one is late, the next is sent soon.
         if let (Some(since), Some(next)) = (self.missing_since, self.next)
             && now.duration_since(since) >= RETRY
         {
             self.next = Some(next.min(now + RETRY));
         }
-        changed.then_some(sight)
+        changed.then_some(visibility)
     }
 }
 
@@ -102,7 +103,8 @@ fn interval(status_interval: Option<Duration>) -> Duration {
     status_interval.unwrap_or(INTERVAL).min(INTERVAL)
 }
 
-/// This process's number as the kernel side knows it.
+/// This process's number in the initial pid namespace, which the kernel side
+/// knows it by. None in another namespace.
 pub fn own_pid() -> Option<u32> {
     let namespace = stat("/proc/self/ns/pid").ok()?;
     (namespace.st_ino == INITIAL_PID_NAMESPACE).then(std::process::id)
@@ -118,14 +120,14 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut canary = Canary::new(Some(Duration::from_secs(5)), start);
         canary.next = Some(start);
-        assert_eq!(canary.tend(0, at(0)), None);
-        assert_eq!(canary.tend(1, at(1)), None);
-        assert_eq!(canary.tend(0, at(5)), None);
-        assert_eq!(canary.tend(0, at(9)), None);
-        assert_eq!(canary.tend(0, at(10)), Some(Sight::Blind));
-        assert_eq!(canary.tend(0, at(11)), None);
-        assert_eq!(canary.sight(), Sight::Blind);
-        assert_eq!(canary.tend(1, at(12)), Some(Sight::Seeing));
-        assert_eq!(canary.sight(), Sight::Seeing);
+        assert_eq!(canary.check(0, at(0)), None);
+        assert_eq!(canary.check(1, at(1)), None);
+        assert_eq!(canary.check(0, at(5)), None);
+        assert_eq!(canary.check(0, at(9)), None);
+        assert_eq!(canary.check(0, at(10)), Some(Visibility::Blind));
+        assert_eq!(canary.check(0, at(11)), None);
+        assert_eq!(canary.visibility(), Visibility::Blind);
+        assert_eq!(canary.check(1, at(12)), Some(Visibility::Seeing));
+        assert_eq!(canary.visibility(), Visibility::Seeing);
     }
 }

@@ -12,10 +12,10 @@ use std::{
 
 use crate::{
     loss::{Losses, Reason},
-    record::Gauges,
+    record::{GaugeKind, GaugeValue, Gauges},
 };
 
-/// Prometheus asks about as often.
+/// About as often as Prometheus asks.
 const INTERVAL: Duration = Duration::from_secs(15);
 
 /// A file of counters.
@@ -49,7 +49,8 @@ impl Metrics {
         self.next <= now
     }
 
-    /// Writes it, whole or not at all. A failure is said once, on stderr.
+    /// Writes it, whole or not at all. The first of several failures is reported
+    /// on stderr.
     pub fn write(&mut self, text: &str, now: Instant) {
         self.next = now + self.interval;
         let result = self.replace(text);
@@ -66,12 +67,12 @@ impl Metrics {
     }
 
     fn replace(&self, text: &str) -> io::Result<()> {
-        // One that a crash left; nobody else makes files of this name.
+        // A crash may have left one. Nobody else makes files of this name.
         match fs::remove_file(&self.fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        // New, so that no link is followed.
+        // A new file, so that no link is followed.
         let mut options = OpenOptions::new();
         let mut file: File =
             (options.write(true).create_new(true).mode(0o644)).open(&self.fresh)?;
@@ -82,125 +83,43 @@ impl Metrics {
 
 /// The counters in Prometheus's text format.
 pub fn text(events: u64, losses: &Losses, gauges: &Gauges, blind: bool) -> String {
-    let mut text = String::new();
-    let mut put = |name: &str, kind: &str, help: &str, values: &[(String, u64)]| {
-        // Writing to a string does not fail.
-        let _ = writeln!(
-            text,
-            "# HELP sigtrail_{name} {help}\n# TYPE sigtrail_{name} {kind}"
-        );
-        for (labels, value) in values {
-            let _ = writeln!(text, "sigtrail_{name}{labels} {value}");
+    let mut text = Text::default();
+    text.head("events_total", GaugeKind::Counter, "Signal lines.");
+    text.sample("events_total", "", events);
+    text.head("lost_total", GaugeKind::Counter, "Calls without a line.");
+    for reason in Reason::ALL {
+        let label = format!("{{reason=\"{}\"}}", reason.name());
+        text.sample("lost_total", &label, losses.total_of(reason));
+    }
+    for gauge in gauges.all() {
+        text.head(gauge.name, gauge.kind, gauge.help);
+        match gauge.value {
+            GaugeValue::Number(value) => text.sample(gauge.name, "", value),
+            GaugeValue::ByErrno(values) => {
+                for (errno, &value) in values {
+                    text.sample(gauge.name, &format!("{{errno=\"{errno}\"}}"), value);
+                }
+            }
         }
-    };
-    let one = |value: u64| vec![(String::new(), value)];
-    let lost: Vec<_> = (Reason::ALL.into_iter())
-        .map(|reason| {
-            let label = format!("{{reason=\"{}\"}}", reason.name());
-            (label, losses.total_of(reason))
-        })
-        .collect();
-    let errors: Vec<_> = (gauges.sink_errors.iter())
-        .map(|(errno, &count)| (format!("{{errno=\"{errno}\"}}"), count))
-        .collect();
-    put("events_total", "counter", "Signal lines.", &one(events));
-    put("lost_total", "counter", "Calls without a line.", &lost);
-    put(
-        "lines_written_total",
-        "counter",
-        "Lines written.",
-        &one(gauges.lines_written),
-    );
-    put(
-        "bytes_written_total",
-        "counter",
-        "Bytes written.",
-        &one(gauges.bytes_written),
-    );
-    put(
-        "sink_errors_total",
-        "counter",
-        "Failures of the output.",
-        &errors,
-    );
-    put(
-        "rotations_total",
-        "counter",
-        "Files finished.",
-        &one(gauges.rotations),
-    );
-    let repaired = one(gauges.torn_tails_repaired);
-    put(
-        "torn_tails_repaired_total",
-        "counter",
-        "Torn lines ended or cut off.",
-        &repaired,
-    );
-    put(
-        "canaries_total",
-        "counter",
-        "Own calls that came back.",
-        &one(gauges.canaries),
-    );
-    put(
-        "cpu_milliseconds_total",
-        "counter",
-        "Processor time.",
-        &one(gauges.cpu_ms),
-    );
-    put(
-        "queue_bytes",
-        "gauge",
-        "Bytes that wait for the output.",
-        &one(gauges.queue_bytes),
-    );
-    put(
-        "queue_bytes_max",
-        "gauge",
-        "The most that waited.",
-        &one(gauges.queue_bytes_max),
-    );
-    put(
-        "ring_bytes",
-        "gauge",
-        "Bytes of each CPU's ring.",
-        &one(gauges.ring_bytes),
-    );
-    put(
-        "ring_bytes_max",
-        "gauge",
-        "The most that a reading found in one of them.",
-        &one(gauges.ring_bytes_max),
-    );
-    put(
-        "gap_milliseconds_max",
-        "gauge",
-        "The longest time between two readings of the rings.",
-        &one(gauges.gap_ms_max),
-    );
-    put(
-        "images_cached",
-        "gauge",
-        "Executables kept in memory.",
-        &one(gauges.images_cached),
-    );
-    put(
-        "cgroups_cached",
-        "gauge",
-        "Control groups kept in memory.",
-        &one(gauges.cgroups_cached),
-    );
-    put(
-        "resident_kibibytes",
-        "gauge",
-        "Resident memory.",
-        &one(gauges.rss_kib),
-    );
-    put(
-        "blind",
-        "gauge",
-        "1 while its own calls do not come back.",
-        &one(blind.into()),
-    );
-    text
+    }
+    let help = "1 while sigtrail's own calls do not come back.";
+    text.head("blind", GaugeKind::Gauge, help);
+    text.sample("blind", "", blind.into());
+    text.0
+}
+
+/// Lines of Prometheus's text format. Writing to a string does not fail.
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn head(&mut self, name: &str, kind: GaugeKind, help: &str) {
+        let (kind, help) = (kind.name(), help.trim());
+        let _ = writeln!(self.0, "# HELP sigtrail_{name} {help}");
+        let _ = writeln!(self.0, "# TYPE sigtrail_{name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &str, value: u64) {
+        let _ = writeln!(self.0, "sigtrail_{name}{labels} {value}");
+    }
 }

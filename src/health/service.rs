@@ -1,4 +1,5 @@
-//! What the service manager is told (sd_notify). Without one, nothing happens.
+//! Reports to the service manager (sd_notify). Without a manager, nothing
+//! happens.
 
 use std::{
     ffi::OsStr,
@@ -18,24 +19,24 @@ use sd_notify::{NotifyState, watchdog_enabled};
 
 /// Time between two texts of `systemctl status`.
 const TEXT_INTERVAL: Duration = Duration::from_secs(5);
-/// What may wait for a manager that does not listen.
+/// Most reports that wait for a manager that does not read.
 const MOST_UNSENT: usize = 16;
 
-/// The talk with the service manager. One that does not listen is no reason to
-/// stop, nor to wait: `sd_notify::notify` would block the poller.
+/// The connection to the service manager. A manager that does not read must
+/// neither stop nor delay sigtrail: `sd_notify::notify` would block the poller.
 #[derive(Debug)]
 pub struct Service {
     socket: Option<UnixDatagram>,
-    /// Words that it must hear, oldest first.
+    /// Reports that must arrive, oldest first.
     unsent: Vec<String>,
-    /// Half of the time after which it takes us for dead.
+    /// Half of the time after which the manager considers sigtrail dead.
     feed_interval: Option<Duration>,
     fed: Option<Instant>,
-    told: Option<Instant>,
+    status_sent: Option<Instant>,
 }
 
 impl Service {
-    /// As the environment says.
+    /// As the environment names it.
     pub fn from_env() -> Self {
         let address = std::env::var_os("NOTIFY_SOCKET");
         Self {
@@ -43,66 +44,67 @@ impl Service {
             unsent: Vec::new(),
             feed_interval: watchdog_enabled().map(|time| time / 2),
             fed: None,
-            told: None,
+            status_sent: None,
         }
     }
 
-    /// Is there a manager?
+    /// Whether there is a manager.
     pub const fn is_managed(&self) -> bool {
         self.socket.is_some()
     }
 
     /// Tracing has begun, or goes on after a reload.
     pub fn ready(&mut self) {
-        self.tell(&[NotifyState::Ready]);
+        self.send_surely(&[NotifyState::Ready]);
     }
 
     /// The configuration is being read again.
     pub fn reloading(&mut self) {
-        let mut words = vec![NotifyState::Reloading];
-        words.extend(NotifyState::monotonic_usec_now());
-        self.tell(&words);
+        let mut states = vec![NotifyState::Reloading];
+        states.extend(NotifyState::monotonic_usec_now());
+        self.send_surely(&states);
     }
 
     /// The end has begun.
     pub fn stopping(&mut self) {
-        self.tell(&[NotifyState::Stopping]);
+        self.send_surely(&[NotifyState::Stopping]);
     }
 
-    /// For `systemctl status`.
-    pub fn say(&mut self, now: Instant, text: impl FnOnce() -> String) {
-        if (self.told).is_none_or(|told| now.duration_since(told) >= TEXT_INTERVAL) {
-            self.told = Some(now);
-            self.try_tell(&[NotifyState::Status(&text())]);
+    /// Sends the text of `systemctl status`, if it is due.
+    pub fn status(&mut self, now: Instant, text: impl FnOnce() -> String) {
+        if (self.status_sent).is_none_or(|sent| now.duration_since(sent) >= TEXT_INTERVAL) {
+            self.status_sent = Some(now);
+            self.try_send(&[NotifyState::Status(&text())]);
         }
     }
 
-    /// To be called only where the rings were read and records do come.
+    /// Feeds the watchdog. To be called only where the rings were read and
+    /// records do arrive.
     pub fn alive(&mut self, now: Instant) {
         let Some(interval) = self.feed_interval else {
             return;
         };
-        // A turn may come a little late.
+        // The next call may come a little late.
         let due = |fed: Instant| now.duration_since(fed) >= interval.mul_f32(0.9);
         if self.fed.is_none_or(due) {
             self.fed = Some(now);
-            self.try_tell(&[NotifyState::Watchdog]);
+            self.try_send(&[NotifyState::Watchdog]);
         }
     }
 
-    /// Sends what it must hear, sooner or later.
-    fn tell(&mut self, words: &[NotifyState<'_>]) {
+    /// Sends what must arrive, now or later.
+    fn send_surely(&mut self, states: &[NotifyState<'_>]) {
         if self.socket.is_some() && self.unsent.len() < MOST_UNSENT {
-            self.unsent.push(message(words));
+            self.unsent.push(message(states));
         }
         self.flush();
     }
 
-    /// Sends what is no news later.
-    fn try_tell(&mut self, words: &[NotifyState<'_>]) {
+    /// Sends what would be stale later, now or never.
+    fn try_send(&mut self, states: &[NotifyState<'_>]) {
         self.flush();
         if self.unsent.is_empty() {
-            let _ = self.send(&message(words));
+            let _ = self.send(&message(states));
         }
     }
 
@@ -120,11 +122,11 @@ impl Service {
     }
 }
 
-fn message(words: &[NotifyState<'_>]) -> String {
+fn message(states: &[NotifyState<'_>]) -> String {
     let mut text = String::new();
-    for word in words {
+    for state in states {
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{word}");
+        let _ = writeln!(text, "{state}");
     }
     text
 }

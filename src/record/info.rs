@@ -3,36 +3,36 @@
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use super::is_false;
+use super::context::is_false;
 use crate::event::{Call, SentInfo};
 
 /// What a sender put into a signal.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "info")]
 pub struct Info {
-    /// `si_code` of the siginfo that the sender gave: why it was sent. There for
+    /// `si_code` of the sender's siginfo: why the signal was sent. Present for
     /// `rt_sigqueueinfo`, `rt_tgsigqueueinfo`, and `pidfd_send_signal` with a siginfo.
     pub si_code: i32,
-    /// Its name, where it has one (`SI_QUEUE`).
+    /// The name of `si_code` (`SI_QUEUE`), if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub si_code_name: Option<&'static str>,
-    /// `sival_int` of the siginfo's value. There with `si_pid`.
+    /// `sival_int` of the siginfo's value. Present with `si_pid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub si_value: Option<i32>,
-    /// `sival_ptr` of the siginfo's value, in hexadecimal. There if it is not
-    /// `si_value` alone.
+    /// `sival_ptr` of the siginfo's value, in hexadecimal. Present if `si_value`
+    /// does not hold all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", regex(pattern = "^0x[0-9a-f]+$"))]
     pub si_ptr: Option<Address>,
-    /// Who the siginfo says has sent it: a process id, in the sender's pid namespace
-    /// if it is honest. There if `si_code` is one that goes with it.
+    /// The sender's process id as the siginfo claims it, in the sender's pid
+    /// namespace if it is honest. Present if `si_code` is one that comes with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub si_pid: Option<i32>,
-    /// The real user id that the siginfo says, likewise.
+    /// The sender's real user id as the siginfo claims it. Present with `si_pid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub si_uid: Option<u32>,
-    /// The siginfo is not true: `si_pid` or `si_uid` are not the sender's, or
-    /// `si_code` says that no process has sent it.
+    /// The siginfo's claim is false: `si_pid` or `si_uid` is not the sender's, or
+    /// `si_code` means that no process sent the signal.
     #[serde(skip_serializing_if = "is_false")]
     pub spoofed: bool,
 }

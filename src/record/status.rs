@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use super::Head;
+use super::{context::Head, gauges::Gauges};
 use crate::{
     clock::Timestamp,
-    loss::{Reason, Unsaid},
+    loss::{Reason, Unreported},
 };
 
 /// Calls that have no line.
@@ -26,17 +26,59 @@ pub struct Lost<'a> {
     pub seq: u64,
     /// The machine's node name, as `uname -n` gives it.
     pub hostname: &'a str,
-    /// How many calls have no line.
+    /// How many calls have no line for this reason.
     #[schemars(range(min = 1))]
     pub count: u64,
-    /// Why they have none.
+    /// The reason.
     #[schemars(extend("enum" = Reason::ALL.map(Reason::name)))]
     pub reason: &'static str,
-    /// They were made after this time: UTC, in RFC 3339, to the nanosecond.
+    /// The first of them was made after this time: UTC, in RFC 3339, to the
+    /// nanosecond.
     pub since: Timestamp,
 }
 
-/// The run's own life.
+/// What a run's status line reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// All probes are attached.
+    Started,
+    /// All is well.
+    Running,
+    /// A reload was done.
+    Reloaded,
+    /// A reload could not be done.
+    ReloadFailed,
+    /// sigtrail's own calls do not come through.
+    Blind,
+    /// The end.
+    Stopped,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Started,
+        Self::Running,
+        Self::Reloaded,
+        Self::ReloadFailed,
+        Self::Blind,
+        Self::Stopped,
+    ];
+
+    /// The word in the lines.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Running => "running",
+            Self::Reloaded => "reloaded",
+            Self::ReloadFailed => "reload_failed",
+            Self::Blind => "blind",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// How the run itself is doing.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "status")]
 pub struct Status<'a> {
@@ -53,9 +95,9 @@ pub struct Status<'a> {
     /// `started` once all probes are attached, `running` from time to time,
     /// `reloaded` or `reload_failed` after SIGHUP, `blind` while sigtrail's own
     /// calls do not come through, `stopped` at the end.
-    #[schemars(extend("enum" = Self::STATES))]
+    #[schemars(extend("enum" = State::ALL.map(State::name)))]
     pub state: &'static str,
-    /// Why it is so, or what could not be done.
+    /// The reason for the state, or what could not be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'a str>,
     /// sigtrail's version.
@@ -63,12 +105,12 @@ pub struct Status<'a> {
     /// The kernel's release, as `uname -r` gives it.
     pub kernel: &'a str,
     /// How the system calls are hooked: by their tracepoints, by kprobes, or by the
-    /// tracepoints of all system calls (`raw`). There if `state` is `started`.
+    /// tracepoints of all system calls (`raw`). Present if `state` is `started`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = ["tracepoint", "tracepoint+kprobe", "kprobe", "raw"]))]
     pub attach: Option<&'static str>,
-    /// Calls that are not seen in full that way, and what is seen of them. There if
-    /// `state` is `started` and there are any.
+    /// Calls that are not seen in full with these hooks, and what is seen of them.
+    /// Present if `state` is `started` and there are any.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schemars(length(min = 1))]
     pub uncovered: &'a [&'a str],
@@ -76,13 +118,13 @@ pub struct Status<'a> {
     pub events: u64,
     /// Calls without a line since the start.
     pub lost: u64,
-    /// Those, by reason; without the reasons that did not occur.
+    /// The same by reason, without the reasons that did not occur.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("propertyNames" = json!({"enum": Reason::ALL.map(Reason::name)})))]
     pub lost_by_reason: BTreeMap<&'static str, u64>,
     /// Lines with `late` since the start.
     pub late: u64,
-    /// What the run takes and what it wrote.
+    /// What the run uses and what it has written.
     #[serde(flatten)]
     pub gauges: &'a Gauges,
     /// The filters in force, as `key=value`, if there are any.
@@ -90,64 +132,16 @@ pub struct Status<'a> {
     pub filters: &'a str,
 }
 
-/// What the run takes and what it wrote, since the start where it is a count.
-#[derive(Debug, Default, Clone, Serialize, JsonSchema)]
-pub struct Gauges {
-    /// Lines that the output took, of all types.
-    pub lines_written: u64,
-    /// Their bytes.
-    pub bytes_written: u64,
-    /// Bytes of lines that wait for the output.
-    pub queue_bytes: u64,
-    /// The most that ever waited.
-    pub queue_bytes_max: u64,
-    /// Bytes of each CPU's ring.
-    pub ring_bytes: u64,
-    /// The most that a reading ever found in one of them.
-    pub ring_bytes_max: u64,
-    /// The longest time between two readings of the rings, in milliseconds.
-    pub gap_ms_max: u64,
-    /// Failures of the output, by errno.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub sink_errors: BTreeMap<String, u64>,
-    /// Files finished and replaced.
-    pub rotations: u64,
-    /// Torn lines that were ended or cut off.
-    pub torn_tails_repaired: u64,
-    /// Calls of sigtrail to itself that came back through the kernel.
-    pub canaries: u64,
-    /// Executables with their arguments that are kept in memory.
-    pub images_cached: u64,
-    /// Control groups that are kept in memory.
-    pub cgroups_cached: u64,
-    /// Processor time, in milliseconds.
-    pub cpu_ms: u64,
-    /// Resident memory, in KiB.
-    pub rss_kib: u64,
-}
-
-impl Status<'_> {
-    /// What `state` may be.
-    pub const STATES: [&'static str; 6] = [
-        "started",
-        "running",
-        "reloaded",
-        "reload_failed",
-        "blind",
-        "stopped",
-    ];
-}
-
 impl<'a> Lost<'a> {
     /// The record of a loss.
-    pub fn new(head: Head<'a>, unsaid: Unsaid, since: Timestamp) -> Self {
+    pub fn new(head: Head<'a>, loss: Unreported, since: Timestamp) -> Self {
         Self {
             timestamp: head.timestamp,
             r#type: "lost",
             seq: head.seq,
             hostname: head.hostname,
-            count: unsaid.count,
-            reason: unsaid.reason.name(),
+            count: loss.count,
+            reason: loss.reason.name(),
             since,
         }
     }

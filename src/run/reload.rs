@@ -1,37 +1,35 @@
 //! SIGHUP: the output is opened again, the configuration read again.
 
-use anyhow::Result;
-
-use super::Run;
+use super::cycle::Run;
 use crate::{
     config::{Config, FILTERS, differences},
-    correlate::order::SLACK_NS,
+    correlate::SLACK_NS,
     identity::Users,
+    record::State,
 };
 
 /// What a reload puts in force beside the filters; all else waits for a restart.
 const APPLIED: [&str; 2] = ["poll_interval", "status_interval"];
 
 impl Run<'_> {
-    /// Does both, as far as it goes, and says so in the stream.
-    pub(super) fn reload(&mut self) -> Result<()> {
-        self.service.reloading();
+    /// Does both, as far as possible, and reports it in the stream.
+    pub(super) fn reload(&mut self) {
+        self.health.service().reloading();
         let read = self.read_again();
         let reopened = self.emitter.sink().reopen();
         let (state, reason) = match (read, reopened) {
-            (Ok(kept), Ok(())) => ("reloaded", kept),
-            (Err(why), Ok(())) => ("reload_failed", Some(why)),
+            (Ok(kept), Ok(())) => (State::Reloaded, kept),
+            (Err(why), Ok(())) => (State::ReloadFailed, Some(why)),
             (Ok(_), Err(why)) => {
                 let why = format!("the output stays as it was: {why:#}");
-                ("reload_failed", Some(why))
+                (State::ReloadFailed, Some(why))
             }
-            (Err(one), Err(other)) => ("reload_failed", Some(format!("{one}; {other:#}"))),
+            (Err(one), Err(other)) => (State::ReloadFailed, Some(format!("{one}; {other:#}"))),
         };
         // Calls that are held back come after it, and are not older.
         let now_ns = self.mark_ns.saturating_sub(SLACK_NS);
-        (self.emitter).status(state, reason.as_deref(), now_ns)?;
-        self.service.ready();
-        Ok(())
+        self.status(state, reason.as_deref(), now_ns);
+        self.health.service().ready();
     }
 
     /// All of the file or nothing of it. Ok: what has to wait for a restart.
@@ -50,7 +48,7 @@ impl Run<'_> {
             self.next_status = new
                 .status_interval
                 .map(|time| std::time::Instant::now() + time);
-            self.canary.set_interval(new.status_interval);
+            self.health.set_interval(new.status_interval);
         }
         std::mem::swap(&mut self.config, &mut new);
         // What is in force, for the next comparison.

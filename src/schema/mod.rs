@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 pub use self::fields::{Field, Table, markdown, tables};
 use crate::{
     clock::Timestamp,
-    record::{Lost, Reached, Recipients, Signal, Status},
+    record::{Lost, Recipient, Recipients, Signal, Status},
 };
 
 /// +1 for each change that an older reader of lines could stumble over: a field
@@ -56,10 +56,11 @@ pub fn schema() -> Value {
         generator.subschema_for::<Status<'static>>(),
     ];
     // `target` has either all that a recipient must have, or nothing of it.
-    let reached = generator.root_schema_for::<Reached<'static>>();
+    let recipient = generator.root_schema_for::<Recipient<'static>>();
     let mut definitions = generator.take_definitions(true);
     if let Some(target) = definitions.get_mut("target") {
-        target["dependentRequired"] = dependent(reached.get("properties"), reached.get("required"));
+        target["dependentRequired"] =
+            dependent(recipient.get("properties"), recipient.get("required"));
     }
     if let Some(signal) = definitions.get_mut("signal") {
         signal["oneOf"] = json!([{"required": ["ret"]}, {"required": ["witness_only"]}]);
@@ -70,7 +71,7 @@ pub fn schema() -> Value {
         "title": "sigtrail",
         "description": "One line of sigtrail's output: a JSON object in UTF-8 of at most 4096 \
             bytes, its line end included. No field is ever null: what is not known, or does not \
-            apply, is left out. In texts that a process or a user can make up, a byte that is not \
+            apply, is absent. In texts that a process or a user can make up, a byte that is not \
             UTF-8 stands as \\xNN, and a backslash before an x as \\x5c.",
         "oneOf": one_of,
         "$defs": definitions,
@@ -186,18 +187,18 @@ fn one_line(object: &mut Map<String, Value>) {
 #[cfg(test)]
 mod tests {
     use serde::Serialize;
-    use serde_json::value::{RawValue, to_raw_value};
+    use serde_json::value::RawValue;
 
     use super::*;
     use crate::{
         clock::Clock,
         event::{
-            Abi, Call, Disposition, Fate, Outcome, Recipient, Scope, SentInfo, Source, Syscall,
+            Abi, Call, Disposition, Fate, Outcome, Recipient, SentInfo, Source, Syscall,
             samples::{call, process},
         },
         identity::{Names, Users},
-        loss::{Reason, Unsaid},
-        record::{Gauges, Head, Limits, Party, Sides, Told},
+        loss::{Reason, Unreported},
+        record::{self, Context, Cutter, Endpoints, Gauges, Head, Limits, State, to_json},
     };
 
     const HOSTNAME: &str = "machine";
@@ -236,13 +237,13 @@ mod tests {
 
         #[track_caller]
         fn check_call(&self, call: &Call, recipients: &[Box<RawValue>]) -> Value {
-            let told = self.told(call);
-            let sides = Sides::new(told, Limits::STEPS[0]);
-            self.check(&Signal::new(self.head(), told, sides, recipients))
+            let context = self.context(call);
+            let endpoints = Endpoints::new(context, Limits::STEPS[0]);
+            self.check(&Signal::new(self.head(), context, endpoints, recipients))
         }
 
-        fn told<'a>(&'a self, call: &'a Call) -> Told<'a> {
-            Told {
+        fn context<'a>(&'a self, call: &'a Call) -> Context<'a> {
+            Context {
                 call,
                 late: true,
                 sender: &self.names,
@@ -330,12 +331,16 @@ mod tests {
         for arg in [0, -1, -2, i32::MIN] {
             let mut call = call(1);
             (call.arg, call.recipient_count, call.recipients_lost) = (arg, 9, 1);
-            let told = lines.told(&call);
+            let context = lines.context(&call);
             let group: Vec<_> = recipients()
                 .map(|recipient| {
-                    let names = &lines.names;
-                    let (party, _) = Party::new(&recipient.process, names, told, Limits::STEPS[1]);
-                    to_raw_value(&Reached::new(&recipient, party, Scope::ProcessGroup)).unwrap()
+                    let mut cutter = Cutter::new(Limits::STEPS[1]);
+                    to_json(&record::Recipient::new(
+                        &recipient,
+                        &lines.names,
+                        context,
+                        &mut cutter,
+                    ))
                 })
                 .collect();
             lines.check_call(&call, &[]);
@@ -356,18 +361,18 @@ mod tests {
         let lines = Lines::new();
         let head = lines.head();
         for reason in Reason::ALL {
-            let unsaid = Unsaid {
+            let loss = Unreported {
                 reason,
                 count: 1,
                 since_ns: 0,
             };
-            lines.check(&Lost::new(head, unsaid, head.timestamp));
+            lines.check(&Lost::new(head, loss, head.timestamp));
         }
         let full = Gauges {
             sink_errors: [("ENOSPC".to_owned(), 1)].into(),
             ..Gauges::default()
         };
-        for state in Status::STATES {
+        for state in State::ALL {
             for (reasons, gauges, reason, filters) in [
                 (&[][..], &Gauges::default(), None, ""),
                 (&Reason::ALL, &full, Some("because"), "sender_pid=1"),
@@ -377,7 +382,7 @@ mod tests {
                     r#type: "status",
                     seq: 1,
                     hostname: HOSTNAME,
-                    state,
+                    state: state.name(),
                     reason,
                     version: "1",
                     kernel: "6.1",

@@ -1,4 +1,4 @@
-//! What user space does with an event: decode -> order -> encode -> write,
+//! What user space does with an event: decode, correlate, emit and write,
 //! together and one by one, in ns an event.
 
 use std::{
@@ -8,17 +8,13 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use clap::Parser;
 use criterion::{Bencher, Criterion, Throughput};
 use sigtrail::{
-    cli::Cli,
-    clock::Clock,
     config::Config,
+    correlate::Correlator,
     emit::Emitter,
-    event::{Call, CgroupPath, Event, Image, ImageKey},
+    event::{Batch, Call, CgroupPath, Event, Image, ImageKey},
     identity::{Registry, Users},
-    order::Orderer,
-    record::{Head, Limits, Sides, Signal, Told, push_line},
     sink::{Output, Sink, SinkConfig},
     trace::decode,
 };
@@ -27,6 +23,8 @@ const CPUS: u32 = 2;
 /// About what a quarter of a default ring holds: one wake-up's worth.
 const EVENTS: usize = 3500;
 const SAMPLE_LEN: usize = 320;
+/// About what a line of such a call has.
+const LINE_LEN: usize = 1200;
 /// From the ABI to the claimed sender: a plain kill has none of that.
 const UNUSED_LEN: usize = 40;
 
@@ -75,7 +73,7 @@ fn sample(index: usize) -> [u8; SAMPLE_LEN] {
     sample
 }
 
-/// What the kernel tells before the first call.
+/// What the kernel sends before the first call.
 fn learn(registry: &mut Registry) {
     for (pid, exe, args) in [
         (
@@ -122,11 +120,31 @@ fn as_call(bytes: &[u8]) -> Result<Call> {
     }
 }
 
-fn sink() -> Result<(Sink, usize)> {
+fn sink() -> Result<Sink> {
     let null = File::options().write(true).open("/dev/null")?;
-    let config = SinkConfig::new(Output::Descriptor(null.into()));
-    let queue_bytes = config.queue_bytes;
-    Ok((Sink::open(config)?, queue_bytes))
+    Sink::open(SinkConfig::new(Output::Descriptor(null.into())))
+}
+
+/// An emitter into nothing, with the names that the calls need.
+fn emitter() -> Result<(Emitter, Registry)> {
+    let users = Users::system();
+    let config = Config::from_bytes(b"", &users)?;
+    let mut registry = Registry::new(users, true);
+    learn(&mut registry);
+    Ok((Emitter::new(sink()?, &config), registry))
+}
+
+/// The same calls, each by another thread and to another child: what was
+/// encoded before serves none of them.
+fn each_different(calls: &[Call]) -> Vec<Call> {
+    let mut calls = calls.to_vec();
+    for (call, number) in calls.iter_mut().zip(1..) {
+        call.sender.tid = number;
+        if let Some(recipient) = &mut call.recipient {
+            recipient.process.ppid = number;
+        }
+    }
+    calls
 }
 
 /// Times whole batches and tells criterion of events, so that it speaks in ns
@@ -146,7 +164,6 @@ fn per_event(bencher: &mut Bencher<'_>, mut batch: impl FnMut()) {
 fn pipeline(c: &mut Criterion) -> Result<()> {
     let samples = samples();
     let calls = calls()?;
-    let users = Users::system();
     let mut group = c.benchmark_group("pipeline");
     group.throughput(Throughput::Elements(1));
 
@@ -162,54 +179,42 @@ fn pipeline(c: &mut Criterion) -> Result<()> {
         });
     });
 
-    // Late ones cost the same, so one orderer can take the same batch again.
-    let mut orderer = Orderer::new();
-    group.bench_function("order", |bencher| {
+    // Late ones cost the same, so the same batch can be taken again.
+    let mut correlator = Correlator::new(false);
+    let batch = Batch {
+        calls: calls.clone(),
+        ..Batch::default()
+    };
+    group.bench_function("correlate", |bencher| {
         per_event(bencher, || {
-            for call in &calls {
-                orderer.push(*black_box(call));
-            }
-            orderer.release(u64::MAX, |call, late| {
-                black_box((call, late));
+            correlator.take(black_box(&batch), 0);
+            correlator.release(u64::MAX, |call, group, late| {
+                black_box((call, group, late));
             });
         });
     });
 
-    let mut clock = Clock::new();
-    let mut registry = Registry::new(users, true);
-    learn(&mut registry);
-    let mut line = Vec::with_capacity(4096);
-    group.bench_function("encode, nothing kept", |bencher| {
-        per_event(bencher, || {
-            for (call, seq) in calls.iter().zip(1..) {
-                let timestamp = clock.late_timestamp(call.time_ns);
-                let sender = registry.sender(&call.sender);
-                let target = registry.sender(&call.sender);
-                let head = Head {
-                    timestamp,
-                    seq,
-                    hostname: "web-1",
-                };
-                let told = Told {
-                    call: black_box(call),
-                    late: false,
-                    sender: &sender,
-                    target: call.recipient.as_ref().map(|found| (found, &target)),
-                    users: &registry.users,
-                    clock: &clock,
-                    own_pid: 1,
-                };
-                let sides = Sides::new(told, Limits::STEPS[0]);
-                let record = Signal::new(head, told, sides, &[]);
-                line.clear();
-                // It cannot fail: see push_line.
-                let _ = push_line(&mut line, &record);
-                black_box(&line);
-            }
+    let mut lost = 0;
+    for (name, calls) in [
+        ("emit, the same pair", calls.clone()),
+        ("emit, each different", each_different(&calls)),
+    ] {
+        let (mut emitter, mut registry) = emitter()?;
+        group.bench_function(name, |bencher| {
+            per_event(bencher, || {
+                emitter.start_batch();
+                for call in &calls {
+                    emitter.signal(&mut registry, black_box(call), &[], false);
+                }
+                let _ = emitter.pump();
+            });
         });
-    });
+        lost += emitter.losses().total();
+    }
 
-    let (mut null, _) = sink()?;
+    let mut null = sink()?;
+    let mut line = vec![b'x'; LINE_LEN];
+    line.push(b'\n');
     group.bench_function("write", |bencher| {
         per_event(bencher, || {
             for _ in &calls {
@@ -219,31 +224,25 @@ fn pipeline(c: &mut Criterion) -> Result<()> {
         });
     });
 
-    let (null, queue_bytes) = sink()?;
-    let users = Users::system();
-    let config = Config::new(&Cli::parse_from(["sigtrail"]).trace, &users)?;
-    let mut emitter = Emitter::new(null, queue_bytes, &config, users);
-    learn(&mut emitter.registry);
-    let mut orderer = Orderer::new();
-    let mut batch = Vec::with_capacity(EVENTS);
+    let (mut emitter, mut registry) = emitter()?;
+    let mut correlator = Correlator::new(false);
+    let mut batch = Batch::default();
     group.bench_function("all", |bencher| {
         per_event(bencher, || {
-            batch.clear();
+            batch.calls.clear();
             let calls = samples
                 .iter()
                 .filter_map(|bytes| as_call(black_box(bytes)).ok());
-            batch.extend(calls);
-            for call in &batch {
-                orderer.push(*call);
-            }
+            batch.calls.extend(calls);
+            correlator.take(&batch, 0);
             emitter.start_batch();
-            orderer.release(u64::MAX, |call, _| {
-                let _ = emitter.signal(call, &[], false);
+            correlator.release(u64::MAX, |call, group, _| {
+                emitter.signal(&mut registry, call, group, false);
             });
             let _ = emitter.pump();
         });
     });
-    let lost = emitter.losses.total();
+    lost += emitter.losses().total();
     group.finish();
     if lost > 0 {
         bail!("the sink refused {lost} lines, so this measured something else");

@@ -1,0 +1,40 @@
+//! Which calls become lines, as far as the probes could not decide it.
+
+use super::named::NamedCall;
+use crate::{
+    config::{Config, filters_shown},
+    select::{Places, wants_undecided},
+    trace::Filters,
+};
+
+/// The filters in force.
+#[derive(Debug)]
+pub struct Selection {
+    filters: Filters,
+    places: Places,
+    shown: String,
+}
+
+impl Selection {
+    /// Those of a configuration.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            filters: config.trace.filters.clone(),
+            places: config.places.clone(),
+            shown: filters_shown(config),
+        }
+    }
+
+    /// In few words.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Whether a call passes.
+    pub fn wants(&self, call: &NamedCall<'_>) -> bool {
+        self.places.wants_sender(&call.sender)
+            && self.places.wants_targets(call.target_names())
+            && (!call.call.undecided
+                || wants_undecided(&self.filters, call.call, call.target_process()))
+    }
+}

@@ -1,0 +1,45 @@
+//! What records are made from, and what they share.
+
+use crate::{
+    clock::{Clock, Timestamp},
+    event::{self, Call},
+    identity::{Names, Users},
+};
+
+/// What every line starts with, its type aside.
+#[derive(Debug, Clone, Copy)]
+pub struct Head<'a> {
+    /// When, in UTC.
+    pub timestamp: Timestamp,
+    /// +1 for each line of a run, from 1.
+    pub seq: u64,
+    /// The machine's node name.
+    pub hostname: &'a str,
+}
+
+/// A call with all that its record needs to name what its numbers mean.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The call.
+    pub call: &'a Call,
+    /// It comes after younger lines.
+    pub late: bool,
+    /// The sender's names.
+    pub sender: &'a Names,
+    /// The one process that the call meant, if it meant one and it is known.
+    pub target: Option<(&'a event::Recipient, &'a Names)>,
+    /// Names of users.
+    pub users: &'a Users,
+    /// Turns start times into UTC.
+    pub clock: &'a Clock,
+    /// sigtrail's own process id.
+    pub own_pid: u32,
+}
+
+pub(super) fn is_false(value: &bool) -> bool {
+    !value
+}
+
+pub(super) fn is_zero(value: &u32) -> bool {
+    *value == 0
+}

@@ -1,0 +1,57 @@
+//! How the two sides of a call are related.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::context::{Context, is_false};
+use crate::{event::Process, identity::Names};
+
+/// What sender and target are to each other.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "relation")]
+pub struct Relation {
+    /// They are one process.
+    #[serde(skip_serializing_if = "is_false")]
+    pub same_process: bool,
+    /// They have the same real user id.
+    #[serde(skip_serializing_if = "is_false")]
+    pub same_user: bool,
+    /// They run in the same systemd system unit.
+    #[serde(skip_serializing_if = "is_false")]
+    pub same_unit: bool,
+    /// They run in the same container.
+    #[serde(skip_serializing_if = "is_false")]
+    pub same_container: bool,
+    /// The target is the sender's child.
+    #[serde(skip_serializing_if = "is_false")]
+    pub target_is_child: bool,
+    /// The target is the sender's parent.
+    #[serde(skip_serializing_if = "is_false")]
+    pub target_is_parent: bool,
+    /// The target is this sigtrail.
+    #[serde(skip_serializing_if = "is_false")]
+    pub to_sigtrail: bool,
+}
+
+impl Relation {
+    pub(super) fn new(context: Context<'_>, target: &Process, names: &Names) -> Self {
+        let sender = &context.call.sender;
+        let both = (context.sender.cgroup.as_deref(), names.cgroup.as_deref());
+        let (same_unit, same_container) = match both {
+            (Some(one), Some(other)) => (
+                one.unit.is_some() && one.unit == other.unit,
+                one.container.is_some() && one.container == other.container,
+            ),
+            _ => (false, false),
+        };
+        Self {
+            same_process: sender.pid == target.pid,
+            same_user: sender.uid == target.uid,
+            same_unit,
+            same_container,
+            target_is_child: target.ppid == sender.pid,
+            target_is_parent: sender.ppid == target.pid,
+            to_sigtrail: target.pid == context.own_pid,
+        }
+    }
+}
