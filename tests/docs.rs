@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod recording;
+#[path = "vm/table.rs"]
+mod table;
 
 use std::{
     fs,
@@ -13,6 +15,7 @@ use std::{
 
 use common::options;
 use recording::{record, stdout_of};
+use table::Cell;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -242,4 +245,119 @@ fn links_between_the_documents_lead_somewhere() {
             );
         }
     }
+}
+
+/// The kinds of call that the kernels' scenario `coverage` makes, and what is
+/// seen of each: in full, but for those that are made in one of these ways.
+fn coverage(unseen: &[&str]) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for call in [
+        "kill",
+        "tkill",
+        "tgkill",
+        "rt_sigqueueinfo",
+        "rt_tgsigqueueinfo",
+        "pidfd_send_signal",
+    ] {
+        for way in [
+            "64-bit",
+            "32-bit",
+            "refused by seccomp",
+            "32-bit, refused by seccomp",
+            "for which seccomp kills",
+            "32-bit, for which seccomp kills",
+            "for which seccomp kills a thread",
+        ] {
+            let seen = if unseen.contains(&way) {
+                "not seen"
+            } else {
+                "in full"
+            };
+            cells.push((format!("`{call}`, {way}"), seen.to_owned()));
+        }
+    }
+    cells
+}
+
+const X86_64: [&str; 1] = ["32-bit, refused by seccomp"];
+const ARM64: [&str; 2] = [
+    "32-bit, refused by seccomp",
+    "32-bit, for which seccomp kills",
+];
+
+#[test]
+fn the_tables_of_kernels_are_as_the_test_of_the_kernels_prints_them() {
+    let document = document("KERNELS.md");
+    for (kernels, unseen) in [
+        (
+            &["5.10", "6.1", "6.12", "6.18", "7.0", "7"][..],
+            &X86_64[..],
+        ),
+        (&["6.1-arm64", "7-arm64"], &ARM64),
+    ] {
+        let cells = coverage(unseen);
+        let columns: Vec<_> = kernels.iter().map(|name| (*name, &cells[..])).collect();
+        let table = table::of(&columns);
+        assert!(document.contains(&format!("\n\n{table}\n")), "{table}");
+        for name in kernels {
+            assert_eq!(table::differences(&document, name, &cells), [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn a_kind_of_call_that_a_kernel_shows_better_or_worse_differs_from_kernels() {
+    let document = document("KERNELS.md");
+    let differences = |column: &str, change: fn(&mut Vec<Cell>)| {
+        let mut cells = coverage(&ARM64);
+        change(&mut cells);
+        table::differences(&document, column, &cells)
+    };
+    let worse = differences("7-arm64", |cells| cells[0].1 = "counted".to_owned());
+    assert_eq!(
+        worse,
+        ["`kill`, 64-bit is \"counted\", must be \"in full\""]
+    );
+    let better = differences("7-arm64", |cells| cells[3].1 = "in full".to_owned());
+    assert_eq!(
+        better,
+        ["`kill`, 32-bit, refused by seccomp is \"in full\", must be \"not seen\""]
+    );
+    let fewer = differences("7-arm64", |cells| {
+        cells.retain(|(kind, _)| !kind.ends_with("32-bit, refused by seccomp"));
+    });
+    let [count, way] = &fewer[..] else {
+        panic!("{fewer:?}")
+    };
+    assert!(count.contains("Each of the 36 kinds"), "{count}");
+    assert_eq!(way, "no call was made as \"32-bit, refused by seccomp\"");
+    let more = differences("7-arm64", |cells| {
+        cells.push(("`kill`, by a ghost".to_owned(), "in full".to_owned()));
+    });
+    assert_eq!(more.len(), 1, "{more:?}");
+    let unknown = differences("8.0", |_| ());
+    assert_eq!(unknown, ["KERNELS.md has no column 8.0"]);
+}
+
+#[test]
+fn calls_that_a_kernel_shows_in_the_same_way_share_a_row() {
+    let mut old = coverage(&[]);
+    old[0].1 = "counted".to_owned();
+    old[7].1 = "counted".to_owned();
+    let new = coverage(&X86_64);
+    let table = table::of(&[("5.10", &old), ("6.1", &new)]);
+    assert_eq!(
+        table,
+        "\
+| Call | How it is made | 5.10 | 6.1 |
+|---|---|---|---|
+| `kill`, `tkill` | 64-bit | counted | in full |
+| all | 32-bit, refused by seccomp | in full | not seen |
+"
+    );
+    let document = format!("{}\n\n{table}", table::rule(42));
+    assert_eq!(table::differences(&document, "5.10", &old), [""; 0]);
+    assert_eq!(table::differences(&document, "6.1", &new), [""; 0]);
+    // Two that are seen better, and six that are seen worse.
+    assert_eq!(table::differences(&document, "5.10", &new).len(), 8);
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::scenarios::coverage::Cell;
+use crate::table::Cell;
 
 const MARK: &str = "@sigtrail ";
 

@@ -11,10 +11,12 @@ use crate::{
     golden,
     normal::normal,
     protocol::{Arch, Message},
-    scenarios::{self, coverage::Cell},
-    table,
+    scenarios,
+    table::{self, Cell},
 };
 
+/// The document whose tables are compared.
+const KERNELS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/KERNELS.md");
 /// The last lines of a console that a failure shows.
 const CONSOLE_LINES: usize = 40;
 const SCENARIO_LENGTH: usize = 34;
@@ -55,6 +57,7 @@ pub fn main(args: &[String]) -> ExitCode {
     let consoles = consoles(directory.as_ref());
     assert!(!consoles.is_empty(), "no console in {directory}");
     assert!(!bless || consoles.len() == 1, "--bless takes one kernel");
+    let document = fs::read_to_string(KERNELS).unwrap();
     let mut success = true;
     let mut kernels = Vec::new();
     for path in &consoles {
@@ -62,7 +65,7 @@ pub fn main(args: &[String]) -> ExitCode {
         let name = path.file_stem().unwrap().to_string_lossy();
         let mut kernel = Kernel::of(&text, bless, &wanted);
         if !kernel.cells.is_empty() {
-            let wrong = table::differences(&name, &kernel.cells);
+            let wrong = table::differences(&document, &name, &kernel.cells);
             let result = kernel.results.entry(scenarios::COVERAGE.to_owned());
             result.or_default().1.extend(wrong);
         }
@@ -71,6 +74,8 @@ pub fn main(args: &[String]) -> ExitCode {
     }
     print_programs(&kernels);
     if args.iter().any(|arg| arg == "--table") {
+        let kinds = kernels.iter().map(|kernel| kernel.cells.len()).max();
+        println!("\n{}", table::rule(kinds.unwrap_or_default()));
         for arch in [Arch::Amd64, Arch::Arm64] {
             let columns: Vec<_> = (consoles.iter().zip(&kernels))
                 .filter(|(_, kernel)| kernel.arch == arch)

@@ -11,7 +11,7 @@ use std::{
 use common::{Actor, DEADLINE, EINVAL, Ended, Sigtrail, command, party, wait_until_within};
 use serde_json::Value;
 
-use crate::scenarios::coverage::Cell;
+use crate::table::Cell;
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
 

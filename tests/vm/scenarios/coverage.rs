@@ -1,4 +1,4 @@
-//! What becomes of each kind of call: the tables of KERNELS.md.
+//! What is seen of each kind of call: the tables of KERNELS.md.
 
 use std::time::{Duration, Instant};
 
@@ -27,9 +27,6 @@ const SECCOMP: [Refused; 2] = [
     ("", "call", "", Actor::start),
     ("32-bit, ", "call32", "32:", Actor::start_narrow),
 ];
-
-/// A kind of call, and what tells of it.
-pub type Cell = (String, String);
 
 pub fn all(stage: &mut Stage) {
     stage.trace(&[]);
