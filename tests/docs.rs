@@ -226,25 +226,63 @@ fn make_help_lists_each_target_once() {
     }
 }
 
+const DOCUMENTS: [&str; 7] = [
+    "README.md",
+    "OPERATING.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "FIELDS.md",
+    "KERNELS.md",
+];
+
+/// What a heading is called in a link.
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || [' ', '-', '_'].contains(c);
+    (heading.to_lowercase().chars().filter(kept))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
 #[test]
 fn links_between_the_documents_lead_somewhere() {
-    for name in [
-        "README.md",
-        "OPERATING.md",
-        "ARCHITECTURE.md",
-        "CONTRIBUTING.md",
-        "FIELDS.md",
-    ] {
+    for name in DOCUMENTS {
         let text = document(name);
         for link in text.split("](").skip(1) {
-            let path = link.split(')').next().unwrap();
-            let path = path.split('#').next().unwrap();
+            let link = link.split(')').next().unwrap();
+            let (path, wanted) = link.split_once('#').unwrap_or((link, ""));
+            let path = if path.is_empty() { name } else { path };
             assert!(
-                path.is_empty() || fs::exists(format!("{ROOT}/{path}")).unwrap(),
+                fs::exists(format!("{ROOT}/{path}")).unwrap(),
                 "{name} links to {path}"
             );
+            let target = document(path);
+            let mut headings = (target.lines()).filter_map(|line| line.strip_prefix('#'));
+            let found = headings.any(|line| anchor(line.trim_start_matches('#').trim()) == wanted);
+            assert!(wanted.is_empty() || found, "{name} links to {link}");
         }
     }
+}
+
+#[test]
+fn packages_hold_the_pictures_of_the_documents_that_they_hold() {
+    let stage = document("packaging/stage");
+    let staged = (stage.lines())
+        .find(|line| line.starts_with("cp README.md "))
+        .unwrap();
+    let mut count = 0;
+    for name in DOCUMENTS.iter().filter(|name| staged.contains(**name)) {
+        for picture in document(name).split("![").skip(1) {
+            let path = picture.split("](").nth(1).unwrap();
+            let path = path.split(')').next().unwrap();
+            assert!(staged.contains(&format!(" {path} ")), "{name}: {path}");
+            let (_, kind) = path.rsplit_once('.').unwrap();
+            let assets = format!("\"target/package/doc/*.{kind}\"");
+            assert!(document("Cargo.toml").contains(&assets), "{assets}");
+            count += 1;
+        }
+    }
+    assert_eq!(count, 1);
 }
 
 /// The kinds of call that the kernels' scenario `coverage` makes, and what is
