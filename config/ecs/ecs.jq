@@ -1,9 +1,9 @@
-# sigtrail's lines as documents of the Elastic Common Schema, version 9:
+# Makes documents of the Elastic Common Schema, version 9, from sigtrail's lines:
 #
 #   zcat -f /var/log/sigtrail/signals.jsonl* | jq -c -f /usr/share/sigtrail/ecs/ecs.jq
 #
-# `process` is the sender; the target is `Target.process`, as Elastic's own
-# agents have it. What the schema has no field for stands under `sigtrail`.
+# `process` is the sender. The target is `Target.process`, as in the documents of
+# Elastic's own agents. What the schema has no field for is under `sigtrail`.
 # ecs.lua makes the same documents in fluent-bit.
 
 def without_nulls: with_entries(select(.value != null));
@@ -33,7 +33,7 @@ def process($host):
 
 def fatal: [.target, .recipients[]? | .fatal] | any;
 
-# Nothing says how a call ended of which only the signal was seen.
+# Without `ret`, only the signal was seen, and not how the call ended.
 def outcome: if .ret == null then "unknown" elif .ret < 0 then "failure" else "success" end;
 
 def users: [.sender, .target, .recipients[]? | objects | .user, .effective_user, .login_user

@@ -1,8 +1,8 @@
--- sigtrail's lines as documents of the Elastic Common Schema, version 9, for
--- fluent-bit's filter `lua`: script ecs.lua, call sigtrail_ecs.
+-- Makes documents of the Elastic Common Schema, version 9, from sigtrail's lines,
+-- in fluent-bit's filter `lua`: script ecs.lua, call sigtrail_ecs.
 --
--- `process` is the sender; the target is `Target.process`, as Elastic's own
--- agents have it. What the schema has no field for stands under `sigtrail`.
+-- `process` is the sender. The target is `Target.process`, as in the documents
+-- of Elastic's own agents. What the schema has no field for is under `sigtrail`.
 -- ecs.jq makes the same documents.
 
 local MAPPED = {
@@ -15,7 +15,7 @@ local MAPPED_OF_LINE = {
     timestamp = true, seq = true, hostname = true, errno = true, version = true, kernel = true,
 }
 
--- Numbers of users are keywords. None has a fraction, though LuaJIT's may.
+-- ECS has user ids as keywords. They have no fraction, though numbers in LuaJIT may.
 local function keyword(number)
     return number and string.format("%.0f", number)
 end
@@ -76,7 +76,7 @@ local function whom(target)
     return target.scope .. " " .. keyword(target.arg)
 end
 
--- Nothing says how a call ended of which only the signal was seen.
+-- Without `ret`, only the signal was seen, and not how the call ended.
 local function outcome(ret)
     return not ret and "unknown" or ret < 0 and "failure" or "success"
 end
@@ -147,7 +147,7 @@ end
 function sigtrail_ecs(tag, timestamp, line)
     local convert = of_type[line.type]
     if not convert then
-        -- Not ours: kept as it is.
+        -- Not a line of sigtrail: kept unchanged.
         return 0, timestamp, line
     end
     local made = {
@@ -171,6 +171,6 @@ function sigtrail_ecs(tag, timestamp, line)
         rest.target = without(line.target, MAPPED)
     end
     made.sigtrail = rest
-    -- 2: the record is another, its time is not.
+    -- 2: the record has changed, its time has not.
     return 2, timestamp, made
 end

@@ -1,6 +1,6 @@
-# What signals crossed a container's border, in either direction?
+# Which signals crossed a container's border, in either direction?
 # usage: jq -nrf cross-container.jq FILE...
-# Names are their processes' own: no control characters to a terminal.
+# Processes choose their names: no control character of one reaches a terminal.
 def clean: map(tostring | gsub("[[:cntrl:]]"; "?"));
 foreach inputs as $line ({};
   if $line.type == "signal" then {call: $line, of: [$line.target, $line.recipients[]?]}

@@ -1,6 +1,6 @@
-# What was tried in vain? When, who, which signal, to whom, and why it failed.
+# Which attempts failed? When, who, which signal, to whom, and why it failed.
 # usage: jq -nrf failed.jq FILE...
-# Names are their processes' own: no control characters to a terminal.
+# Processes choose their names: no control character of one reaches a terminal.
 def clean: map(tostring | gsub("[[:cntrl:]]"; "?"));
 inputs | select(.type == "signal" and .errno)
 | [.timestamp, .sender.user // .sender.uid, "\(.sender.comm) (\(.sender.pid))", .signal,

@@ -1,4 +1,4 @@
-# What is not there? Calls without a line, and the times when nothing traced.
+# What is missing? Calls without a line, and times when nothing was traced.
 # usage: jq -nrf lost.jq FILE...
 foreach inputs as $line ({}; {before: .line, line: $line};
   .before as $before | .line

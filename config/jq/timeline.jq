@@ -1,6 +1,6 @@
-# What did a process send, and what was it sent? In the order of time.
+# What did a process send, and what was sent to it? In the order of time.
 # usage: jq -nrf timeline.jq --argjson pid 4711 FILE...
-# Names are their processes' own: no control characters to a terminal.
+# Processes choose their names: no control character of one reaches a terminal.
 def clean: map(tostring | gsub("[[:cntrl:]]"; "?"));
 foreach inputs as $line ({};
   if $line.type == "signal" then {call: $line, of: [$line.target, $line.recipients[]?]}

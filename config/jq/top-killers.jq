@@ -1,7 +1,7 @@
-# Who sends most? Count, program and signal, the most frequent first; signal 0,
-# which only asks whether a process is there, is left out.
+# Who sends the most signals? Count, program and signal, most frequent first.
+# Signal 0, which only asks whether a process exists, is left out.
 # usage: jq -nrf top-killers.jq FILE...
-# Names are their processes' own: no control characters to a terminal.
+# Processes choose their names: no control character of one reaches a terminal.
 def clean: map(tostring | gsub("[[:cntrl:]]"; "?"));
 reduce (inputs | select(.type == "signal" and .errno == null and .signal_number > 0)) as $call ({};
   .["\($call.sender.exe // $call.sender.comm) \($call.signal)"] += 1)

@@ -1,10 +1,11 @@
-# Who killed it? Each signal that ended a process of this name, executable,
-# number, unit or container (its id's first 6 digits or more), and who sent it.
+# Who killed it? Each signal that ended a process with this name, executable,
+# process id, unit or container (6 or more of its id's first digits), and who
+# sent it. A process that handles a signal and then exits is not found.
 # usage: jq -nrf who-killed.jq --arg who nginx FILE...
-# Names are their processes' own: no control characters to a terminal.
+# Processes choose their names: no control character of one reaches a terminal.
 def clean: map(tostring | gsub("[[:cntrl:]]"; "?"));
 def is_it:
-  # A name has no more than 15 bytes.
+  # A name has at most 15 bytes.
   .comm == $who[:15] or (.pid | tostring) == $who
   or (.exe != null and (.exe == $who or (.exe | split("/") | last) == $who))
   or (.unit != null and (.unit == $who or .unit == $who + ".service"))
