@@ -1,4 +1,4 @@
-# $1 is 1 at the first installation, 2 at an upgrade.
+# $1 is 1 on the first installation, 2 on an upgrade.
 if [ -x /usr/bin/systemd-sysusers ]; then
 	systemd-sysusers sigtrail.conf || :
 fi
