@@ -67,6 +67,9 @@ pub enum Abi {
 }
 
 impl Abi {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Native, Self::I386, Self::X32, Self::Arm];
+
     /// Those that a record names.
     pub const OTHER: [Self; 3] = [Self::I386, Self::X32, Self::Arm];
 

@@ -5,43 +5,16 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use libbpf_rs::{Link, ProgramMut, ProgramType, TracepointCategory};
 
-use super::{preflight, skel::types, words::explain};
+use super::{options::Attach, preflight, words::explain};
 use crate::event::{Abi, Syscall};
 
 /// The first kernel that runs programs on system call tracepoints preemptibly,
 /// and skips them.
 const SKIPPING: (u32, u32) = (7, 2);
 
-/// How to hook the system calls.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Attach {
-    /// What sees most, and costs least, on this kernel
-    #[default]
-    Auto,
-    /// Their tracepoints alone
-    Tracepoint,
-    /// The functions behind them, those of 32-bit callers included
-    Kprobe,
-    /// The tracepoints of all system calls: 32-bit callers included, but each
-    /// system call on the machine pays
-    Raw,
-}
-
-impl Attach {
-    /// The name on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Tracepoint => "tracepoint",
-            Self::Kprobe => "kprobe",
-            Self::Raw => "raw",
-        }
-    }
-}
-
 /// What tells of calls in the machine's own ABI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+pub(super) enum Mode {
     Tracepoint,
     Kprobe,
     Raw,
@@ -213,16 +186,13 @@ impl Plan {
         list
     }
 
-    /// Bit by ABI: the exits that are probed.
-    pub(super) fn exits_probed(self, narrow_hooked: bool) -> u32 {
-        let all = [Abi::Native, Abi::I386, Abi::X32, Abi::Arm];
-        (all.into_iter())
-            .filter(|abi| match abi {
-                Abi::Native => true,
-                Abi::I386 | Abi::Arm => self.mode == Mode::Raw || narrow_hooked,
-                Abi::X32 => self.mode == Mode::Raw,
-            })
-            .fold(0, |bits, abi| bits | 1 << abi as u32)
+    /// The ABIs of the calls whose exits are probed.
+    pub(super) fn exits_probed(self, narrow_hooked: bool) -> impl Iterator<Item = Abi> {
+        Abi::ALL.into_iter().filter(move |abi| match abi {
+            Abi::Native => true,
+            Abi::I386 | Abi::Arm => self.mode == Mode::Raw || narrow_hooked,
+            Abi::X32 => self.mode == Mode::Raw,
+        })
     }
 
     /// The kernel may skip exit probes, so that the witness must speak up.
@@ -230,12 +200,9 @@ impl Plan {
         self.skippable
     }
 
-    pub(super) const fn to_wire(self) -> types::attach_mode {
-        match self.mode {
-            Mode::Tracepoint => types::attach_mode::ATTACH_TRACEPOINT,
-            Mode::Kprobe => types::attach_mode::ATTACH_KPROBE,
-            Mode::Raw => types::attach_mode::ATTACH_RAW,
-        }
+    /// How calls in the machine's own ABI are hooked.
+    pub(super) const fn mode(self) -> Mode {
+        self.mode
     }
 }
 

@@ -2,7 +2,8 @@
 
 mod attach;
 mod counters;
-mod filters;
+mod filter_sets;
+mod options;
 pub mod preflight;
 mod raw;
 mod ring;
@@ -22,65 +23,21 @@ use libbpf_rs::{
     skel::{OpenSkel, Skel, SkelBuilder},
 };
 
-pub use self::{
-    attach::{Attach, Plan},
-    filters::{COMM_MAX, Filters},
-    wire::{Malformed, decode},
-};
 use self::{
+    attach::Plan,
     raw::{read_shared, write_shared},
     ring::{Ring, Streams},
     skel::{SigtrailSkel, SigtrailSkelBuilder, types},
     words::{capture_warnings, explain, explain_rings},
 };
+pub use self::{
+    options::{Args, Attach, COMM_MAX, Filters, Options},
+    wire::{Malformed, decode},
+};
 use crate::event::Batch;
 
 /// The tracer's memory; the caller owns it so that the tracer can borrow it.
 pub type Storage = MaybeUninit<OpenObject>;
-
-/// How to trace.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// Which calls are wanted.
-    pub filters: Filters,
-    /// Bytes of each CPU's ring.
-    pub ring_bytes: usize,
-    /// What of processes' arguments leaves the kernel.
-    pub args: Args,
-    /// How the system calls are hooked.
-    pub attach: Attach,
-}
-
-/// What of processes' arguments is recorded.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Args {
-    /// All of them, up to 1023 bytes
-    #[default]
-    Full,
-    /// The first, which usually is the command
-    First,
-    /// None, as they may hold secrets
-    None,
-}
-
-impl Args {
-    /// The name on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::First => "first",
-            Self::None => "none",
-        }
-    }
-
-    const fn to_wire(self) -> types::args_mode {
-        match self {
-            Self::Full => types::args_mode::ARGS_FULL,
-            Self::First => types::args_mode::ARGS_FIRST,
-            Self::None => types::args_mode::ARGS_NONE,
-        }
-    }
-}
 
 /// A loaded and attached set of probes with its rings.
 pub struct Tracer<'obj> {
@@ -144,8 +101,8 @@ impl<'obj> Tracer<'obj> {
         };
         tracer.set_filters(&options.filters)?;
         if let Some(bss) = tracer.skel.maps.bss_data.as_mut() {
-            write_shared(&mut bss.args_mode, options.args.to_wire());
-            write_shared(&mut bss.attach_mode, plan.to_wire());
+            write_shared(&mut bss.args_mode, wire::args_mode(options.args));
+            write_shared(&mut bss.attach_mode, wire::attach_mode(plan.mode()));
             write_shared(&mut bss.exits_skippable, plan.is_skippable().into());
         }
         tracer.make_ring()?;
@@ -178,12 +135,12 @@ impl<'obj> Tracer<'obj> {
             self.plan = plan;
             self.refusal = Some(refusal);
             if let Some(bss) = self.skel.maps.bss_data.as_mut() {
-                write_shared(&mut bss.attach_mode, plan.to_wire());
+                write_shared(&mut bss.attach_mode, wire::attach_mode(plan.mode()));
             }
             results = self.hook();
         }
         if let Some(bss) = self.skel.maps.bss_data.as_mut() {
-            let probed = self.plan.exits_probed(self.narrow_hooked);
+            let probed = wire::abi_bits(self.plan.exits_probed(self.narrow_hooked));
             write_shared(&mut bss.exits_probed, probed);
         }
         self.set_state(types::trace_state::TRACE_ON);
@@ -262,16 +219,12 @@ impl<'obj> Tracer<'obj> {
     /// When a set has more members than the kernel's map takes.
     pub fn set_filters(&mut self, filters: &Filters) -> Result<()> {
         let bss = (self.skel.maps.bss_data.as_mut()).context("the BPF object has no .bss")?;
-        let bank = (read_shared(&bss.filter_bank) + 1) & 1;
-        filters::replace_sets(&self.skel.maps.filter_sets, bank, filters)?;
-        if let Some(place) = bss.filters.get_mut(bank as usize) {
-            let wire = types::filters {
-                bank: u8::from(bank == 1),
-                ..filters.to_wire()
-            };
-            write_shared(place, wire);
+        let bank = u8::from(read_shared(&bss.filter_bank) == 0);
+        filter_sets::replace(&self.skel.maps.filter_sets, bank, filters)?;
+        if let Some(bank_filters) = bss.filters.get_mut(usize::from(bank)) {
+            write_shared(bank_filters, wire::filters(filters, bank));
         }
-        write_shared(&mut bss.filter_bank, bank);
+        write_shared(&mut bss.filter_bank, bank.into());
         Ok(())
     }
 

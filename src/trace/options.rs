@@ -1,0 +1,94 @@
+//! What to trace, and how: what a caller asks of the tracer.
+
+use crate::{event::Syscall, names::SignalSet};
+
+/// How to trace.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Which calls are recorded.
+    pub filters: Filters,
+    /// Size of each CPU's ring, in bytes.
+    pub ring_bytes: usize,
+    /// Which arguments of processes are recorded.
+    pub args: Args,
+    /// How the system calls are hooked.
+    pub attach: Attach,
+}
+
+/// How to hook the system calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Attach {
+    /// What sees most, and costs least, on this kernel
+    #[default]
+    Auto,
+    /// Their tracepoints alone
+    Tracepoint,
+    /// The functions behind them, those of 32-bit callers included
+    Kprobe,
+    /// The tracepoints of all system calls: 32-bit callers included, but each
+    /// system call on the machine pays
+    Raw,
+}
+
+impl Attach {
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Tracepoint => "tracepoint",
+            Self::Kprobe => "kprobe",
+            Self::Raw => "raw",
+        }
+    }
+}
+
+/// Which arguments of processes are recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Args {
+    /// All of them, up to 1023 bytes
+    #[default]
+    Full,
+    /// The first, which usually is the command
+    First,
+    /// None, as they may hold secrets
+    None,
+}
+
+impl Args {
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::First => "first",
+            Self::None => "none",
+        }
+    }
+}
+
+/// Longest thread name that the kernel keeps, in bytes.
+pub const COMM_MAX: usize = 15;
+
+/// A call must pass all of them. An empty set lets everything through.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filters {
+    /// Processes that may call.
+    pub sender_pids: Vec<u32>,
+    /// Processes that the call must reach, or would have reached.
+    pub target_pids: Vec<u32>,
+    /// Real user ids of senders.
+    pub sender_uids: Vec<u32>,
+    /// Thread names of senders, at most [`COMM_MAX`] bytes each.
+    pub sender_comms: Vec<String>,
+    /// Signals. By default all, and numbers that are no signals.
+    pub signals: SignalSet,
+    /// System calls.
+    pub syscalls: Vec<Syscall>,
+    /// Only calls that failed.
+    pub failed: bool,
+    /// Real user ids of targets.
+    pub target_uids: Vec<u32>,
+    /// Thread names of targets, at most [`COMM_MAX`] bytes each.
+    pub target_comms: Vec<String>,
+    /// Only calls that end a process.
+    pub fatal: bool,
+}

@@ -1,0 +1,648 @@
+//! A record -> an event.
+
+use super::{
+    super::skel::types,
+    layout::{self, CALL_HEAD, CGROUP_HEAD, IMAGE_HEAD, Wire},
+    numbers,
+};
+use crate::event::{
+    Call, CallKey, CgroupPath, Comm, Event, Fate, GroupRecipient, Image, ImageKey, Pidfd, Process,
+    Recipient, RecordNumber, Scope, SentInfo, Source, Syscall,
+};
+
+/// Why a record was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Malformed {
+    /// Fewer bytes than the record has.
+    Short,
+    /// A kind of record that event.h does not know.
+    Kind(u32),
+    /// A system call number that event.h does not know.
+    Syscall(u32),
+    /// An ABI that event.h does not know.
+    Abi(u32),
+    /// A disposition's number that event.h does not know.
+    Disposition(u32),
+}
+
+fn read<T: Wire>(bytes: &[u8], needed: usize) -> Result<T, Malformed> {
+    layout::read(bytes, needed).ok_or(Malformed::Short)
+}
+
+/// Decodes one sample. The kernel pads samples, so they may be longer than
+/// the record, and it aligns them to 4 bytes only.
+///
+/// # Errors
+/// [`Malformed`] for bytes that the BPF programs of this build cannot have sent.
+pub fn decode(bytes: &[u8]) -> Result<(RecordNumber, Event), Malformed> {
+    let header: types::header = read(bytes, size_of::<types::header>())?;
+    let number = RecordNumber {
+        cpu: header.cpu,
+        seq: header.cpu_seq,
+    };
+    let event = match header.kind {
+        types::record_kind::RECORD_CALL => Event::Call(call(bytes)?),
+        types::record_kind::RECORD_WITNESS => Event::Witness(call(bytes)?),
+        types::record_kind::RECORD_RECIPIENT => Event::Recipient(group_recipient(bytes)?),
+        types::record_kind::RECORD_IMAGE => Event::Image(image(bytes)?),
+        types::record_kind::RECORD_CANARY => Event::Canary,
+        types::record_kind::RECORD_CGROUP => Event::Cgroup(cgroup(bytes)?),
+        types::record_kind(unknown) => return Err(Malformed::Kind(unknown)),
+    };
+    Ok((number, event))
+}
+
+fn call(bytes: &[u8]) -> Result<Call, Malformed> {
+    let wire: types::call = read(bytes, CALL_HEAD)?;
+    let has = |flag: types::call_flag| wire.flags.0 & flag.0 != 0;
+    let syscall = numbers::syscall(wire.syscall).ok_or(Malformed::Syscall(wire.syscall.0))?;
+    let abi = numbers::abi(wire.abi).ok_or(Malformed::Abi(wire.abi.0))?;
+    let pidfd = (syscall == Syscall::PidfdSendSignal).then(|| Pidfd {
+        flags: wire.pidfd_flags,
+        pid: (wire.pidfd_pid != 0).then_some(wire.pidfd_pid),
+        scope: if has(types::call_flag::CALL_TO_GROUP) {
+            Scope::ProcessGroup
+        } else if has(types::call_flag::CALL_TO_THREAD) {
+            Scope::Thread
+        } else {
+            Scope::Process
+        },
+    });
+    let recipient = match has(types::call_flag::CALL_HAS_RECIPIENT) {
+        true if bytes.len() < size_of::<types::call>() => return Err(Malformed::Short),
+        true => Some(recipient(&wire.recipient)?),
+        false => None,
+    };
+    let info = has(types::call_flag::CALL_HAS_INFO).then_some(SentInfo {
+        code: wire.si_code,
+        value: wire.si_value,
+        pid: wire.si_pid,
+        uid: wire.si_uid,
+        real_uid: wire.ns_uid,
+    });
+    Ok(Call {
+        time_ns: wire.header.time_ns,
+        syscall,
+        entry_missing: has(types::call_flag::CALL_ENTRY_MISSING),
+        witness_only: has(types::call_flag::CALL_WITNESS_ONLY),
+        undecided: has(types::call_flag::CALL_UNDECIDED),
+        sender: process(&wire.sender),
+        abi,
+        arg: wire.target,
+        arg_tid: wire.target_tid,
+        pidfd,
+        info,
+        signal: wire.sig,
+        ret: wire.ret,
+        recipient_count: wire.recipient_count,
+        recipients_lost: wire.recipients_refused,
+        recipient,
+    })
+}
+
+fn group_recipient(bytes: &[u8]) -> Result<GroupRecipient, Malformed> {
+    let wire: types::recipient_record = read(bytes, size_of::<types::recipient_record>())?;
+    Ok(GroupRecipient {
+        call: CallKey {
+            tid: wire.tid,
+            time_ns: wire.call_time_ns,
+        },
+        recipient: recipient(&wire.recipient)?,
+    })
+}
+
+fn process(wire: &types::process) -> Process {
+    let has = |flag: types::process_flag| wire.flags.0 & flag.0 != 0;
+    let set = |id: u32| (id != u32::MAX).then_some(id);
+    Process {
+        pid: wire.tgid,
+        tid: wire.tid,
+        start_ns: wire.start_ns,
+        exec_id: wire.exec_id,
+        cgroup_key: wire.cgroup_key,
+        uid: wire.uid,
+        gid: wire.gid,
+        euid: wire.euid,
+        egid: wire.egid,
+        loginuid: set(wire.loginuid),
+        session: set(wire.session),
+        ppid: wire.ppid,
+        ns_pid: wire.ns_pid,
+        pid_ns: wire.pid_ns,
+        ns_level: wire.ns_level,
+        exiting: has(types::process_flag::PROCESS_EXITING),
+        zombie: has(types::process_flag::PROCESS_ZOMBIE),
+        kernel_thread: has(types::process_flag::PROCESS_KERNEL_THREAD),
+        comm: Comm(wire.comm),
+        parent_comm: Comm(wire.parent_comm),
+    }
+}
+
+fn recipient(wire: &types::recipient) -> Result<Recipient, Malformed> {
+    Ok(Recipient {
+        process: process(&wire.process),
+        source: Source::Kernel,
+        sender_ns_pid: (wire.sender_ns_pid != 0).then_some(wire.sender_ns_pid),
+        fate: fate(wire)?,
+    })
+}
+
+/// None if the kernel was not asked to send a signal.
+fn fate(wire: &types::recipient) -> Result<Option<Fate>, Malformed> {
+    let Some(outcome) = numbers::outcome(wire.outcome) else {
+        return Ok(None);
+    };
+    Ok(Some(Fate {
+        outcome,
+        disposition: numbers::disposition(wire.disposition)
+            .ok_or(Malformed::Disposition(wire.disposition.0))?,
+        blocked: wire.blocked != 0,
+        fatal: wire.fatal != 0,
+    }))
+}
+
+fn image(bytes: &[u8]) -> Result<Image, Malformed> {
+    let wire: types::image = read(bytes, IMAGE_HEAD)?;
+    let exe_len = usize::from(wire.exe_len);
+    let data = bytes.get(IMAGE_HEAD..).unwrap_or_default();
+    let (exe, rest) = data.split_at_checked(exe_len).ok_or(Malformed::Short)?;
+    let args = (rest.get(..usize::from(wire.args_len))).ok_or(Malformed::Short)?;
+    let has = |flag: types::image_flag| wire.flags.0 & flag.0 != 0;
+    let tty = wire.tty.split(|&byte| byte == 0).next();
+    Ok(Image {
+        key: ImageKey {
+            pid: wire.tgid,
+            exec_id: wire.exec_id,
+            start_ns: wire.start_ns,
+        },
+        exe: path(exe),
+        exe_deleted: has(types::image_flag::IMAGE_EXE_DELETED),
+        args: args.to_vec(),
+        truncated: has(types::image_flag::IMAGE_EXE_TRUNCATED)
+            || has(types::image_flag::IMAGE_ARGS_TRUNCATED),
+        args_unreadable: has(types::image_flag::IMAGE_ARGS_UNREADABLE),
+        tty: tty.unwrap_or_default().to_vec(),
+    })
+}
+
+fn cgroup(bytes: &[u8]) -> Result<CgroupPath, Malformed> {
+    let wire: types::cgroup_record = read(bytes, CGROUP_HEAD)?;
+    let names = (bytes.get(CGROUP_HEAD..))
+        .and_then(|names| names.get(..wire.path_len as usize))
+        .ok_or(Malformed::Short)?;
+    Ok(CgroupPath {
+        key: wire.cgroup_key,
+        path: path(names),
+    })
+}
+
+/// Names, leaf first, each with a NUL behind it -> a path.
+fn path(names: &[u8]) -> Vec<u8> {
+    let mut path = Vec::with_capacity(names.len() + 1);
+    let names = names.strip_suffix(&[0]).unwrap_or(names);
+    if names.is_empty() {
+        return b"/".to_vec();
+    }
+    for name in names.rsplit(|&byte| byte == 0) {
+        path.push(b'/');
+        path.extend_from_slice(name);
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use types::{
+        call_abi, call_flag, disposition, image_flag, outcome, process_flag, record_kind,
+        syscall_kind,
+    };
+
+    use super::{super::layout::bytes_of, *};
+    use crate::event::{Abi, Disposition, Outcome};
+
+    const NUMBER: RecordNumber = RecordNumber { cpu: 1, seq: 8 };
+
+    fn header(kind: record_kind) -> types::header {
+        types::header {
+            time_ns: 7,
+            cpu_seq: NUMBER.seq,
+            cpu: NUMBER.cpu,
+            kind,
+        }
+    }
+
+    fn call_flags(flags: &[call_flag]) -> call_flag {
+        call_flag(flags.iter().fold(0, |bits, flag| bits | flag.0))
+    }
+
+    /// As many bytes of a record as the probes send, and then some text.
+    fn sent<T: Wire>(record: &T, head: usize, text: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes_of(record)[..head].to_vec();
+        bytes.extend_from_slice(text);
+        bytes
+    }
+
+    fn padded(name: &[u8]) -> [u8; 16] {
+        let mut padded = [0; 16];
+        padded[..name.len()].copy_from_slice(name);
+        padded
+    }
+
+    /// Each field has a value of its own, from `base` on.
+    fn wire_process(base: u32) -> types::process {
+        types::process {
+            start_ns: base.into(),
+            cgroup_key: u64::from(base) + 1,
+            tgid: base + 2,
+            tid: base + 3,
+            exec_id: base + 4,
+            uid: base + 5,
+            gid: base + 6,
+            euid: base + 7,
+            egid: base + 8,
+            loginuid: base + 9,
+            session: base + 10,
+            ppid: base + 11,
+            ns_pid: base + 12,
+            pid_ns: base + 13,
+            ns_level: base + 14,
+            flags: process_flag(
+                process_flag::PROCESS_EXITING.0 | process_flag::PROCESS_KERNEL_THREAD.0,
+            ),
+            comm: padded(b"comm\xff"),
+            parent_comm: padded(b"parent"),
+        }
+    }
+
+    fn expected_process(base: u32) -> Process {
+        Process {
+            start_ns: base.into(),
+            cgroup_key: u64::from(base) + 1,
+            pid: base + 2,
+            tid: base + 3,
+            exec_id: base + 4,
+            uid: base + 5,
+            gid: base + 6,
+            euid: base + 7,
+            egid: base + 8,
+            loginuid: Some(base + 9),
+            session: Some(base + 10),
+            ppid: base + 11,
+            ns_pid: base + 12,
+            pid_ns: base + 13,
+            ns_level: base + 14,
+            exiting: true,
+            zombie: false,
+            kernel_thread: true,
+            comm: Comm(padded(b"comm\xff")),
+            parent_comm: Comm(padded(b"parent")),
+        }
+    }
+
+    fn wire_recipient() -> types::recipient {
+        types::recipient {
+            process: wire_process(200),
+            sender_ns_pid: 42,
+            outcome: outcome::OUTCOME_ALREADY_PENDING,
+            disposition: disposition::DISPOSITION_IGNORE,
+            blocked: 1,
+            fatal: 0,
+            pad: [0; 2],
+        }
+    }
+
+    fn expected_recipient() -> Recipient {
+        Recipient {
+            process: expected_process(200),
+            source: Source::Kernel,
+            sender_ns_pid: Some(42),
+            fate: Some(Fate {
+                outcome: Outcome::AlreadyPending,
+                disposition: Disposition::Ignore,
+                blocked: true,
+                fatal: false,
+            }),
+        }
+    }
+
+    fn wire_call() -> types::call {
+        types::call {
+            header: header(record_kind::RECORD_CALL),
+            syscall: syscall_kind::SYSCALL_TGKILL,
+            flags: call_flag(0),
+            target: -14,
+            target_tid: 15,
+            sig: 16,
+            ret: -3,
+            recipient_count: 4,
+            recipients_refused: 2,
+            abi: call_abi::ABI_I386,
+            pidfd_flags: 5,
+            pidfd_pid: 17,
+            si_code: -1,
+            si_value: 18,
+            si_pid: 19,
+            si_uid: 20,
+            ns_uid: 21,
+            pad: 0,
+            sender: wire_process(100),
+            recipient: wire_recipient(),
+        }
+    }
+
+    fn expected_call() -> Call {
+        Call {
+            time_ns: 7,
+            syscall: Syscall::Tgkill,
+            entry_missing: false,
+            witness_only: false,
+            undecided: false,
+            sender: expected_process(100),
+            abi: Abi::I386,
+            arg: -14,
+            arg_tid: 15,
+            pidfd: None,
+            info: None,
+            signal: 16,
+            ret: -3,
+            recipient_count: 4,
+            recipients_lost: 2,
+            recipient: None,
+        }
+    }
+
+    /// Without the recipient, as most calls are sent.
+    fn call_bytes(call: &types::call) -> Vec<u8> {
+        sent(call, CALL_HEAD, b"")
+    }
+
+    #[test]
+    fn every_field_of_a_call_is_decoded() {
+        let event = Event::Call(expected_call());
+        assert_eq!(decode(&call_bytes(&wire_call())), Ok((NUMBER, event)));
+    }
+
+    #[test]
+    fn each_flag_of_a_call_has_its_field() {
+        let plain = expected_call();
+        let cases = [
+            (
+                call_flag::CALL_ENTRY_MISSING,
+                Call {
+                    entry_missing: true,
+                    ..plain
+                },
+            ),
+            (
+                call_flag::CALL_UNDECIDED,
+                Call {
+                    undecided: true,
+                    ..plain
+                },
+            ),
+            (
+                call_flag::CALL_WITNESS_ONLY,
+                Call {
+                    witness_only: true,
+                    ..plain
+                },
+            ),
+            (
+                call_flag::CALL_HAS_INFO,
+                Call {
+                    info: Some(SentInfo {
+                        code: -1,
+                        value: 18,
+                        pid: 19,
+                        uid: 20,
+                        real_uid: 21,
+                    }),
+                    ..plain
+                },
+            ),
+        ];
+        for (flags, expected) in cases {
+            let bytes = call_bytes(&types::call {
+                flags,
+                ..wire_call()
+            });
+            assert_eq!(decode(&bytes), Ok((NUMBER, Event::Call(expected))));
+        }
+    }
+
+    #[test]
+    fn a_pidfd_has_a_scope() {
+        for (flags, scope) in [
+            (call_flag(0), Scope::Process),
+            (call_flag::CALL_TO_THREAD, Scope::Thread),
+            (call_flag::CALL_TO_GROUP, Scope::ProcessGroup),
+        ] {
+            let bytes = call_bytes(&types::call {
+                syscall: syscall_kind::SYSCALL_PIDFD_SEND_SIGNAL,
+                flags,
+                ..wire_call()
+            });
+            let expected = Call {
+                syscall: Syscall::PidfdSendSignal,
+                pidfd: Some(Pidfd {
+                    flags: 5,
+                    pid: Some(17),
+                    scope,
+                }),
+                ..expected_call()
+            };
+            assert_eq!(decode(&bytes), Ok((NUMBER, Event::Call(expected))));
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_not_set_is_absent() {
+        let mut call = wire_call();
+        call.sender.loginuid = u32::MAX;
+        call.sender.session = u32::MAX;
+        let mut expected = expected_call();
+        expected.sender.loginuid = None;
+        expected.sender.session = None;
+        let event = Event::Call(expected);
+        assert_eq!(decode(&call_bytes(&call)), Ok((NUMBER, event)));
+    }
+
+    #[test]
+    fn a_witness_sends_a_call_whose_own_record_may_follow() {
+        let bytes = call_bytes(&types::call {
+            header: header(record_kind::RECORD_WITNESS),
+            flags: call_flag::CALL_WITNESS_ONLY,
+            ..wire_call()
+        });
+        let event = Event::Witness(Call {
+            witness_only: true,
+            ..expected_call()
+        });
+        assert_eq!(decode(&bytes), Ok((NUMBER, event)));
+    }
+
+    #[test]
+    fn a_recipient_is_part_of_its_call() {
+        let call = types::call {
+            flags: call_flags(&[call_flag::CALL_HAS_RECIPIENT, call_flag::CALL_ENTRY_MISSING]),
+            ..wire_call()
+        };
+        let mut bytes = bytes_of(&call).to_vec();
+        let event = Event::Call(Call {
+            entry_missing: true,
+            recipient: Some(expected_recipient()),
+            ..expected_call()
+        });
+        assert_eq!(decode(&bytes), Ok((NUMBER, event)));
+        bytes.pop();
+        assert_eq!(decode(&bytes), Err(Malformed::Short));
+    }
+
+    #[test]
+    fn a_recipient_of_a_group_names_its_call() {
+        let record = types::recipient_record {
+            header: header(record_kind::RECORD_RECIPIENT),
+            call_time_ns: 9,
+            tid: 10,
+            pad: 0,
+            recipient: wire_recipient(),
+        };
+        let event = Event::Recipient(GroupRecipient {
+            call: CallKey {
+                tid: 10,
+                time_ns: 9,
+            },
+            recipient: expected_recipient(),
+        });
+        assert_eq!(decode(bytes_of(&record)), Ok((NUMBER, event)));
+    }
+
+    #[test]
+    fn a_process_that_no_signal_was_sent_has_no_fate() {
+        let wire = types::recipient {
+            sender_ns_pid: 0,
+            outcome: outcome::OUTCOME_NONE,
+            ..wire_recipient()
+        };
+        let expected = Recipient {
+            sender_ns_pid: None,
+            fate: None,
+            ..expected_recipient()
+        };
+        assert_eq!(recipient(&wire), Ok(expected));
+    }
+
+    #[test]
+    fn an_outcome_of_a_later_kernel_is_kept() {
+        let wire = types::recipient {
+            outcome: outcome(9),
+            ..wire_recipient()
+        };
+        let fate = fate(&wire).unwrap().unwrap();
+        assert_eq!(fate.outcome, Outcome::Unknown(9));
+    }
+
+    #[test]
+    fn an_image_has_its_path_from_the_root_and_its_arguments() {
+        let (names, args) = (b"kill\0bin\0usr\0", b"kill\0-9\0");
+        let image = types::image {
+            header: header(record_kind::RECORD_IMAGE),
+            start_ns: 5,
+            tgid: 6,
+            exec_id: 7,
+            flags: image_flag(image_flag::IMAGE_EXE_DELETED.0 | image_flag::IMAGE_ARGS_TRUNCATED.0),
+            exe_len: names.len() as u16,
+            // The last NUL was not read.
+            args_len: args.len() as u16 - 1,
+            tty: padded(b"pts3\0junk"),
+            ..types::image::default()
+        };
+        let mut bytes = sent(&image, IMAGE_HEAD, &[&names[..], args].concat());
+        let event = Event::Image(Image {
+            key: ImageKey {
+                pid: 6,
+                exec_id: 7,
+                start_ns: 5,
+            },
+            exe: b"/usr/bin/kill".to_vec(),
+            exe_deleted: true,
+            args: b"kill\0-9".to_vec(),
+            truncated: true,
+            args_unreadable: false,
+            tty: b"pts3".to_vec(),
+        });
+        assert_eq!(decode(&bytes), Ok((NUMBER, event)));
+        bytes.truncate(bytes.len() - 2);
+        assert_eq!(decode(&bytes), Err(Malformed::Short));
+    }
+
+    #[test]
+    fn a_cgroup_has_its_path_from_the_root() {
+        for (names, path) in [(&b"b\0a\0"[..], &b"/a/b"[..]), (b"", b"/")] {
+            let record = types::cgroup_record {
+                header: header(record_kind::RECORD_CGROUP),
+                cgroup_key: 5,
+                path_len: names.len() as u32,
+                ..types::cgroup_record::default()
+            };
+            let event = Event::Cgroup(CgroupPath {
+                key: 5,
+                path: path.to_vec(),
+            });
+            let bytes = sent(&record, CGROUP_HEAD, names);
+            assert_eq!(decode(&bytes), Ok((NUMBER, event)));
+        }
+    }
+
+    #[test]
+    fn a_canary_is_a_header() {
+        let bytes = sent(
+            &header(record_kind::RECORD_CANARY),
+            size_of::<types::header>(),
+            b"",
+        );
+        assert_eq!(decode(&bytes), Ok((NUMBER, Event::Canary)));
+    }
+
+    #[test]
+    fn a_sample_may_be_longer_and_unaligned() {
+        let mut bytes = vec![0];
+        bytes.extend(call_bytes(&wire_call()));
+        bytes.extend([0xaa; 4]);
+        let event = Event::Call(expected_call());
+        assert_eq!(decode(&bytes[1..]), Ok((NUMBER, event)));
+    }
+
+    #[test]
+    fn what_the_probes_cannot_have_sent_is_refused() {
+        assert_eq!(decode(&[]), Err(Malformed::Short));
+        let short = &call_bytes(&wire_call())[..CALL_HEAD - 1];
+        assert_eq!(decode(short), Err(Malformed::Short));
+        let unknown = header(record_kind(9));
+        assert_eq!(decode(bytes_of(&unknown)), Err(Malformed::Kind(9)));
+        let unknown = types::call {
+            syscall: syscall_kind::SYSCALL_KINDS,
+            ..wire_call()
+        };
+        assert_eq!(decode(&call_bytes(&unknown)), Err(Malformed::Syscall(6)));
+        let unknown = types::call {
+            abi: call_abi(9),
+            ..wire_call()
+        };
+        assert_eq!(decode(&call_bytes(&unknown)), Err(Malformed::Abi(9)));
+        let unknown = types::recipient {
+            disposition: disposition(9),
+            ..wire_recipient()
+        };
+        assert_eq!(recipient(&unknown), Err(Malformed::Disposition(9)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(kind in 0_u32..8, bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let header = header(record_kind(kind));
+            let _ = decode(&sent(&header, size_of::<types::header>(), &bytes));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! How records lie in memory, and what both directions rely on.
+
+use std::{
+    mem::{align_of, offset_of},
+    ptr, slice,
+};
+
+use super::super::{options::COMM_MAX, skel::types};
+
+/// Bytes of a call's record without the recipient, which comes last.
+pub const CALL_HEAD: usize = offset_of!(types::call, recipient);
+/// Bytes of an image's record before its names.
+pub const IMAGE_HEAD: usize = offset_of!(types::image, data);
+/// Bytes of a cgroup's record before its path.
+pub const CGROUP_HEAD: usize = offset_of!(types::cgroup_record, path);
+
+// Sizes and offsets on the wire. The structs are generated from the same
+// header that the programs are compiled from, so both sides always agree; what
+// fails here is a change that nobody meant to make.
+const _: () = {
+    assert!(size_of::<types::header>() == 24);
+    assert!(size_of::<types::process>() == 104);
+    assert!(size_of::<types::recipient>() == 120);
+    assert!(size_of::<types::call>() == 320);
+    assert!(size_of::<types::recipient_record>() == 160);
+    assert!(size_of::<types::filters>() == 24);
+    assert!(size_of::<types::filter_key>() == 24);
+
+    assert!(CALL_HEAD == size_of::<types::call>() - size_of::<types::recipient>());
+    assert!(IMAGE_HEAD == 64);
+    assert!(CGROUP_HEAD == 40);
+
+    // `decode` reads the header before it knows the kind.
+    assert!(offset_of!(types::call, header) == 0);
+    assert!(offset_of!(types::recipient_record, header) == 0);
+    assert!(offset_of!(types::image, header) == 0);
+    assert!(offset_of!(types::cgroup_record, header) == 0);
+    assert!(align_of::<types::call>() == 8);
+
+    // A name and its NUL fill a key's value.
+    assert!(size_of::<types::filter_key>() - offset_of!(types::filter_key, value) == COMM_MAX + 1);
+};
+
+/// A struct of event.h.
+///
+/// # Safety
+/// It consists of integers, and of structs and arrays of them, so that every
+/// bit pattern is a value. It has no padding, so that every byte of it is
+/// initialized.
+pub unsafe trait Wire: Copy + Default {}
+
+// SAFETY: event.h uses integers and enums only, which the skeleton makes
+// structs of one integer, and names what would be padding.
+unsafe impl Wire for types::header {}
+// SAFETY: as for `header`.
+unsafe impl Wire for types::call {}
+// SAFETY: as for `header`.
+unsafe impl Wire for types::recipient_record {}
+// SAFETY: as for `header`.
+unsafe impl Wire for types::image {}
+// SAFETY: as for `header`.
+unsafe impl Wire for types::cgroup_record {}
+// SAFETY: as for `header`.
+unsafe impl Wire for types::filter_key {}
+
+/// Reads a record of which at least `needed` bytes were sent. What is missing
+/// behind them is zero. `bytes` may be longer than the record, and need not be
+/// aligned.
+pub fn read<T: Wire>(bytes: &[u8], needed: usize) -> Option<T> {
+    if bytes.len() < needed {
+        return None;
+    }
+    let mut record = T::default();
+    let len = bytes.len().min(size_of::<T>());
+    // SAFETY: `len` bytes are there to read and fit into `record`, for which
+    // every bit pattern is a value. A copy of bytes asks for no alignment.
+    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), (&raw mut record).cast::<u8>(), len) };
+    Some(record)
+}
+
+/// The bytes of a record.
+pub fn bytes_of<T: Wire>(record: &T) -> &[u8] {
+    // SAFETY: a reference is valid for as many bytes as its type has, and a
+    // `Wire` has no padding, so all of them are initialized.
+    unsafe { slice::from_raw_parts(ptr::from_ref(record).cast::<u8>(), size_of::<T>()) }
+}
