@@ -7,12 +7,12 @@ mod options;
 pub mod preflight;
 mod raw;
 mod ring;
+mod sequence;
 mod skel;
 mod wire;
 mod words;
 
 use std::{
-    fs,
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd},
 };
@@ -26,9 +26,9 @@ use libbpf_rs::{
 use self::{
     attach::Plan,
     raw::{read_shared, write_shared},
-    ring::{Ring, Streams},
+    ring::Rings,
     skel::{SigtrailSkel, SigtrailSkelBuilder, types},
-    words::{capture_warnings, explain, explain_rings},
+    words::{capture_warnings, explain},
 };
 pub use self::{
     options::{Args, Attach, COMM_MAX, Filters, Options},
@@ -43,19 +43,13 @@ pub type Storage = MaybeUninit<OpenObject>;
 pub struct Tracer<'obj> {
     // Dropped in this order: no program outlives the rings that it writes to.
     links: Vec<(String, Link)>,
-    ring: Option<Ring>,
+    rings: Rings,
     skel: SigtrailSkel<'obj>,
     plan: Plan,
     /// 32-bit callers are hooked, too, by kprobes.
     narrow_hooked: bool,
     refusal: Option<String>,
-    /// Between two sets of rings.
-    streams: Streams,
     cpus: usize,
-    ring_bytes: usize,
-    online: String,
-    /// What had been refused for want of a ring when these were made.
-    absent_then: u64,
     probe_skipped: u64,
 }
 
@@ -86,17 +80,13 @@ impl<'obj> Tracer<'obj> {
             bail!("this machine can have {cpus} CPUs and sigtrail has room for {room}");
         }
         let mut tracer = Self {
-            streams: Streams::default(),
             cpus,
             links: Vec::new(),
-            ring: None,
+            rings: Rings::new(options.ring_bytes, cpus),
             skel,
             plan,
             narrow_hooked: false,
             refusal: None,
-            ring_bytes: options.ring_bytes,
-            online: String::new(),
-            absent_then: 0,
             probe_skipped: 0,
         };
         tracer.set_filters(&options.filters)?;
@@ -105,7 +95,8 @@ impl<'obj> Tracer<'obj> {
             write_shared(&mut bss.attach_mode, wire::attach_mode(plan.mode()));
             write_shared(&mut bss.exits_skippable, plan.is_skippable().into());
         }
-        tracer.make_ring()?;
+        let map = tracer.skel.maps.events.as_fd();
+        tracer.rings.make(map, || absent(&tracer.skel))?;
         Ok(tracer)
     }
 
@@ -239,7 +230,7 @@ impl<'obj> Tracer<'obj> {
 
     /// Becomes readable when a ring is a quarter full.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.ring.as_ref().map(Ring::fd)
+        self.rings.fd()
     }
 
     /// Reads all rings.
@@ -247,60 +238,33 @@ impl<'obj> Tracer<'obj> {
     /// # Errors
     /// When libbpf cannot read them.
     pub fn drain(&mut self) -> Result<&Batch> {
-        (self.ring.as_mut())
-            .context("the rings could not be made again")?
-            .drain()
+        self.rings.drain()
     }
 
     /// Records that came through the rings, of all kinds.
     pub fn received(&self) -> u64 {
-        self.streams().received()
+        self.rings.sequences().received()
     }
 
     /// Records that a CPU tried to send and that did not come, up to the last
     /// that did.
     pub fn gaps(&self) -> u64 {
-        self.streams().gaps()
+        self.rings.sequences().gaps()
     }
 
     /// The most bytes that a drain ever found in one ring.
     pub fn ring_bytes_max(&self) -> u64 {
-        self.streams().fullest()
+        self.rings.sequences().ring_bytes_max()
     }
 
-    fn streams(&self) -> &Streams {
-        self.ring.as_ref().map_or(&self.streams, Ring::streams)
-    }
-
-    /// Makes the rings again if the set of CPUs online has changed: a ring
-    /// does not survive its CPU's going off line, and a CPU that comes on line
-    /// has none. One that was away for a moment only is told by what is refused
-    /// there since. To be called after a drain, now and then.
+    /// Makes the rings again if a CPU has gone off line or come on line. To be
+    /// called now and then, after a drain: what the old rings hold is lost.
     ///
     /// # Errors
     /// When the new rings are refused; the next call tries again.
-    pub fn follow_cpus(&mut self) -> Result<bool> {
-        let refused = self.counters().ring_absent != self.absent_then;
-        if self.ring.is_some() && !refused && online_cpus()? == self.online {
-            return Ok(false);
-        }
-        self.make_ring()?;
-        Ok(true)
-    }
-
-    fn make_ring(&mut self) -> Result<()> {
-        // Freeing the old rings empties the map, so it has to come first. What
-        // is sent in between is counted as `ring_absent`.
-        if let Some(mut old) = self.ring.take() {
-            self.streams = old.take_streams();
-        }
-        self.online = online_cpus()?;
+    pub fn follow_cpus(&mut self) -> Result<()> {
         let map = self.skel.maps.events.as_fd();
-        let mut ring = Ring::new(map, self.ring_bytes).map_err(explain_rings)?;
-        ring.go_on_from(std::mem::take(&mut self.streams));
-        self.ring = Some(ring);
-        self.absent_then = self.counters().ring_absent;
-        Ok(())
+        self.rings.follow_cpus(map, || absent(&self.skel))
     }
 
     /// Has the probes tell every image and cgroup once more.
@@ -318,7 +282,10 @@ impl<'obj> Tracer<'obj> {
     }
 }
 
-fn online_cpus() -> Result<String> {
-    const ONLINE: &str = "/sys/devices/system/cpu/online";
-    fs::read_to_string(ONLINE).with_context(|| format!("reading {ONLINE}"))
+/// Records that no ring was there for.
+fn absent(skel: &SigtrailSkel<'_>) -> u64 {
+    let bss = skel.maps.bss_data.iter();
+    bss.flat_map(|bss| bss.counters.iter())
+        .map(|cpu| read_shared(cpu).ring_absent)
+        .sum()
 }

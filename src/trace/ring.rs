@@ -6,7 +6,7 @@
 
 use std::{
     ffi::{c_int, c_void},
-    io,
+    fs, io,
     os::fd::{AsRawFd, BorrowedFd},
     ptr::{self, NonNull},
     slice,
@@ -15,18 +15,15 @@ use std::{
 use anyhow::{Context, Result, bail};
 use libbpf_sys as sys;
 
-use super::wire;
-use crate::event::{Batch, Event, RecordNumber};
-
-/// As event.h has it.
-const MAX_CPUS: usize = 1024;
+use super::{sequence::Sequences, wire, words::explain_rings};
+use crate::event::{Batch, Event};
 
 /// What the callback writes to: the events of this drain, and the sequence
 /// numbers of all drains.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Received {
     batch: Batch,
-    streams: Streams,
+    sequences: Sequences,
 }
 
 impl Received {
@@ -37,7 +34,7 @@ impl Received {
             batch.malformed += 1;
             return;
         };
-        self.streams.note(number, size);
+        self.sequences.note(number, size);
         match event {
             Event::Call(call) => batch.calls.push(call),
             Event::Witness(call) => batch.witnesses.push(call),
@@ -50,78 +47,125 @@ impl Received {
 
     fn start_drain(&mut self) {
         self.batch.clear();
-        self.streams.start_drain();
+        self.sequences.start_drain();
     }
 }
 
-/// The sequence numbers of each CPU's records: a gap is a loss.
-#[derive(Debug, Default)]
-pub struct Streams {
-    cpus: Vec<Stream>,
-    fullest: u64,
-}
-
-#[derive(Debug, Default, Clone, Copy)]
-struct Stream {
-    last: u64,
-    received: u64,
-    /// Bytes that this drain found in its ring.
-    bytes: u64,
-}
-
-impl Streams {
-    fn note(&mut self, number: RecordNumber, bytes: usize) {
-        let cpu = number.cpu as usize;
-        if cpu >= self.cpus.len() && cpu < MAX_CPUS {
-            self.cpus.resize(cpu + 1, Stream::default());
-        }
-        if let Some(stream) = self.cpus.get_mut(cpu) {
-            stream.last = stream.last.max(number.seq);
-            stream.received += 1;
-            stream.bytes += bytes as u64;
-            self.fullest = self.fullest.max(stream.bytes);
-        }
-    }
-
-    fn start_drain(&mut self) {
-        self.cpus.iter_mut().for_each(|cpu| cpu.bytes = 0);
-    }
-
-    /// The most bytes that a drain ever found in one ring.
-    pub const fn fullest(&self) -> u64 {
-        self.fullest
-    }
-
-    /// Records that a CPU tried to send and that did not come, up to the last
-    /// that did.
-    pub fn gaps(&self) -> u64 {
-        (self.cpus.iter())
-            .map(|cpu| cpu.last.saturating_sub(cpu.received))
-            .sum()
-    }
-
-    /// Records that came.
-    pub fn received(&self) -> u64 {
-        self.cpus.iter().map(|cpu| cpu.received).sum()
-    }
-}
-
-/// The rings of all CPUs that were online when it was made.
+/// The rings of all CPUs that were online when they were made.
 #[derive(Debug)]
-pub struct Ring {
-    buffer: NonNull<sys::perf_buffer>,
-    /// Boxed: libbpf keeps its address. Touched by the callback during
-    /// [`Ring::drain`] only.
-    received: Box<Received>,
+pub(super) struct Rings {
+    /// None if the last ones could not be made: the next try may do better.
+    buffer: Option<Buffer>,
+    /// On the heap, for libbpf keeps the address. A raw pointer, for the
+    /// callback must not write to what a `Box` claims for itself alone.
+    received: NonNull<Received>,
+    /// Size of each ring.
+    bytes: usize,
+    /// The CPUs that were online.
+    online: String,
+    /// Records refused for want of a ring, before these were there.
+    absent: u64,
 }
 
-impl Ring {
-    /// Makes rings of `bytes` (a power of two of pages) for each CPU online
-    /// and puts them into the map.
+impl Rings {
+    /// None yet, of `bytes` each (a power of two of pages), on a machine that
+    /// can have so many CPUs.
+    pub(super) fn new(bytes: usize, cpus: usize) -> Self {
+        let received = Box::new(Received {
+            batch: Batch::default(),
+            sequences: Sequences::new(cpus),
+        });
+        Self {
+            buffer: None,
+            received: NonNull::from(Box::leak(received)),
+            bytes,
+            online: String::new(),
+            absent: 0,
+        }
+    }
+
+    /// Makes a ring for each CPU that is online and puts them into the map.
+    /// Counts on from what earlier rings brought. `absent` counts the records
+    /// that were refused for want of a ring.
     ///
     /// # Errors
     /// When the kernel refuses: privilege (`perf_event_open`), locked memory.
-    pub fn new(map: BorrowedFd<'_>, bytes: usize) -> Result<Self> {
+    pub(super) fn make(&mut self, map: BorrowedFd<'_>, absent: impl Fn() -> u64) -> Result<()> {
+        // Freeing the old rings empties the map, so they go first. What is sent
+        // in between is counted as `ring_absent`.
+        self.buffer = None;
+        self.online = online_cpus()?;
+        // SAFETY: `received` is freed in `drop`, after the buffer.
+        let buffer = unsafe { Buffer::new(map, self.bytes, self.received) };
+        self.buffer = Some(buffer.map_err(explain_rings)?);
+        self.absent = absent();
+        Ok(())
+    }
+
+    /// Makes them again if a CPU has gone off line or come on line.
+    ///
+    /// # Errors
+    /// As [`Self::make`]; the next call tries again.
+    pub(super) fn follow_cpus(
+        &mut self,
+        map: BorrowedFd<'_>,
+        absent: impl Fn() -> u64,
+    ) -> Result<()> {
+        // A CPU that was away for a moment is in the list again, but its ring is
+        // gone: what was refused there since shows it.
+        let complete =
+            self.buffer.is_some() && absent() == self.absent && online_cpus()? == self.online;
+        if complete {
+            return Ok(());
+        }
+        self.make(map, absent)
+    }
+
+    /// Becomes readable when a ring is a quarter full.
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.buffer.as_ref().map(Buffer::fd)
+    }
+
+    /// Reads all rings to where they stood when each one's turn came.
+    ///
+    /// # Errors
+    /// When libbpf cannot read a ring.
+    pub(super) fn drain(&mut self) -> Result<&Batch> {
+        let buffer = self.buffer.as_ref();
+        let buffer = buffer.context("the rings could not be made again")?;
+        // SAFETY: `received` is live until drop, and nobody else uses it, since
+        // self is borrowed and the callback runs inside `consume` only.
+        unsafe { self.received.as_mut() }.start_drain();
+        buffer.consume()?;
+        // SAFETY: as above; the result borrows from self.
+        Ok(unsafe { &self.received.as_ref().batch })
+    }
+
+    /// The sequence numbers of these rings' records, and of earlier ones'.
+    pub(super) fn sequences(&self) -> &Sequences {
+        // SAFETY: as in `drain`, which no callback outlives.
+        unsafe { &self.received.as_ref().sequences }
+    }
+}
+
+impl Drop for Rings {
+    fn drop(&mut self) {
+        self.buffer = None;
+        // SAFETY: it was a Box in `new`, and the buffer that had its address is
+        // gone.
+        drop(unsafe { Box::from_raw(self.received.as_ptr()) });
+    }
+}
+
+/// libbpf's perf buffer.
+#[derive(Debug)]
+struct Buffer(NonNull<sys::perf_buffer>);
+
+impl Buffer {
+    /// # Safety
+    /// `received` must be valid, and not be used elsewhere during
+    /// [`Self::consume`], until this is dropped.
+    unsafe fn new(map: BorrowedFd<'_>, bytes: usize, received: NonNull<Received>) -> Result<Self> {
         let page = rustix::param::page_size();
         let mut attr = sys::perf_event_attr {
             size: size_of::<sys::perf_event_attr>() as u32,
@@ -133,74 +177,53 @@ impl Ring {
         attr.__bindgen_anon_1.sample_period = 1;
         attr.set_watermark(1);
         attr.__bindgen_anon_2.wakeup_watermark = u32::try_from(bytes / 4)?;
-        let mut received = Box::<Received>::default();
-        // SAFETY: `attr` outlives the call, which copies it. The context is the
-        // heap address of `received`, which the returned Ring keeps as long as the
-        // buffer; `sample` fits perf_buffer_event_fn and never unwinds.
+        // SAFETY: `attr` outlives the call, which copies it. The context stays
+        // valid as long as the buffer, as the caller promises; `sample` fits
+        // perf_buffer_event_fn and never unwinds.
         let buffer = unsafe {
             sys::perf_buffer__new_raw(
                 map.as_raw_fd(),
                 (bytes / page).max(1) as sys::size_t,
                 &raw mut attr,
                 Some(sample),
-                (&raw mut *received).cast::<c_void>(),
+                received.as_ptr().cast::<c_void>(),
                 ptr::null(),
             )
         };
         let error = io::Error::last_os_error();
         match NonNull::new(buffer) {
-            Some(buffer) => Ok(Self { buffer, received }),
+            Some(buffer) => Ok(Self(buffer)),
             None => Err(error).with_context(|| {
                 format!("making a ring of {bytes} bytes for each CPU (perf_event_open, mmap)")
             }),
         }
     }
 
-    /// The sequence numbers of these rings' records, and of earlier ones'.
-    pub fn streams(&self) -> &Streams {
-        &self.received.streams
-    }
-
-    /// Counts on from what earlier rings counted.
-    pub fn go_on_from(&mut self, streams: Streams) {
-        self.received.streams = streams;
-    }
-
-    /// Hands over what the next rings go on from.
-    pub fn take_streams(&mut self) -> Streams {
-        std::mem::take(&mut self.received.streams)
-    }
-
-    /// Becomes readable when a ring is a quarter full.
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: `buffer` is live until drop, and its epoll descriptor with
+    fn fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: the buffer is live until drop, and its epoll descriptor with
         // it; the result borrows from self.
-        unsafe { BorrowedFd::borrow_raw(sys::perf_buffer__epoll_fd(self.buffer.as_ptr())) }
+        unsafe { BorrowedFd::borrow_raw(sys::perf_buffer__epoll_fd(self.0.as_ptr())) }
     }
 
-    /// Reads all rings to where they stood when each one's turn came.
-    ///
-    /// # Errors
-    /// When libbpf cannot read a ring.
-    pub fn drain(&mut self) -> Result<&Batch> {
-        self.received.start_drain();
-        // SAFETY: `buffer` is live. The callbacks run inside this call only,
-        // and nobody else uses `received` meanwhile, since self is borrowed.
-        let result = unsafe { sys::perf_buffer__consume(self.buffer.as_ptr()) };
+    /// Calls [`sample`] for each record in the rings.
+    fn consume(&self) -> Result<()> {
+        // SAFETY: the buffer is live until drop; the promise of `new` holds for
+        // what the callback writes to.
+        let result = unsafe { sys::perf_buffer__consume(self.0.as_ptr()) };
         if result < 0 {
             bail!(
                 "reading the rings: {}",
                 io::Error::from_raw_os_error(-result)
             );
         }
-        Ok(&self.received.batch)
+        Ok(())
     }
 }
 
-impl Drop for Ring {
+impl Drop for Buffer {
     fn drop(&mut self) {
         // SAFETY: made by perf_buffer__new_raw, freed once.
-        unsafe { sys::perf_buffer__free(self.buffer.as_ptr()) }
+        unsafe { sys::perf_buffer__free(self.0.as_ptr()) }
     }
 }
 
@@ -211,8 +234,8 @@ unsafe extern "C" fn sample(
     _cpu: c_int,
     event: *mut sys::perf_event_header,
 ) -> sys::bpf_perf_event_ret {
-    // SAFETY: libbpf hands over the context of `Ring::new`, alive and unshared
-    // during `drain`, and an event whose header's size counts its bytes. A
+    // SAFETY: libbpf hands over the context of `Buffer::new`, valid and unshared
+    // during `consume`, and an event whose header's size counts its bytes. A
     // sample is a header, a u32 length, and as many bytes; that length is
     // checked against the event's before use.
     unsafe {
@@ -230,28 +253,7 @@ unsafe extern "C" fn sample(
     sys::LIBBPF_PERF_EVENT_CONT
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_gap_in_a_sequence_is_a_loss() {
-        let mut streams = Streams::default();
-        for (cpu, seq) in [(0, 1), (0, 5), (2, 3), (u32::MAX, 9)] {
-            streams.note(RecordNumber { cpu, seq }, 8);
-        }
-        assert_eq!(streams.gaps(), 3 + 2);
-        assert_eq!(streams.received(), 3);
-    }
-
-    #[test]
-    fn the_fullest_ring_is_that_of_one_drain() {
-        let mut streams = Streams::default();
-        for (cpu, seq) in [(0, 1), (1, 1), (1, 2)] {
-            streams.note(RecordNumber { cpu, seq }, 100);
-        }
-        streams.start_drain();
-        streams.note(RecordNumber { cpu: 1, seq: 3 }, 100);
-        assert_eq!(streams.fullest(), 200);
-    }
+fn online_cpus() -> Result<String> {
+    const ONLINE: &str = "/sys/devices/system/cpu/online";
+    fs::read_to_string(ONLINE).with_context(|| format!("reading {ONLINE}"))
 }

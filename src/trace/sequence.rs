@@ -1,0 +1,87 @@
+//! The sequence numbers of each CPU's records: a gap shows a loss.
+
+use crate::event::RecordNumber;
+
+/// What came from each CPU since the first drain.
+#[derive(Debug)]
+pub(super) struct Sequences {
+    cpus: Vec<Cpu>,
+    ring_bytes_max: u64,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Cpu {
+    /// The highest number that came.
+    last: u64,
+    received: u64,
+    /// Bytes that this drain found in its ring.
+    bytes: u64,
+}
+
+impl Sequences {
+    /// Nothing yet, from so many CPUs.
+    pub(super) fn new(cpus: usize) -> Self {
+        Self {
+            cpus: vec![Cpu::default(); cpus],
+            ring_bytes_max: 0,
+        }
+    }
+
+    /// Notes a record that filled so many bytes of its ring.
+    pub(super) fn note(&mut self, number: RecordNumber, bytes: usize) {
+        if let Some(cpu) = self.cpus.get_mut(number.cpu as usize) {
+            cpu.last = cpu.last.max(number.seq);
+            cpu.received += 1;
+            cpu.bytes += bytes as u64;
+            self.ring_bytes_max = self.ring_bytes_max.max(cpu.bytes);
+        }
+    }
+
+    pub(super) fn start_drain(&mut self) {
+        self.cpus.iter_mut().for_each(|cpu| cpu.bytes = 0);
+    }
+
+    /// The most bytes that a drain ever found in one ring.
+    pub(super) const fn ring_bytes_max(&self) -> u64 {
+        self.ring_bytes_max
+    }
+
+    /// Records that a CPU tried to send and that did not come, up to the last
+    /// that did.
+    pub(super) fn gaps(&self) -> u64 {
+        (self.cpus.iter())
+            .map(|cpu| cpu.last.saturating_sub(cpu.received))
+            .sum()
+    }
+
+    /// Records that came.
+    pub(super) fn received(&self) -> u64 {
+        self.cpus.iter().map(|cpu| cpu.received).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_in_a_sequence_is_a_loss() {
+        let mut sequences = Sequences::new(3);
+        for (cpu, seq) in [(0, 1), (0, 5), (2, 3), (u32::MAX, 9)] {
+            sequences.note(RecordNumber { cpu, seq }, 8);
+        }
+        assert_eq!(sequences.gaps(), 3 + 2);
+        assert_eq!(sequences.received(), 3);
+    }
+
+    #[test]
+    fn the_fullest_ring_is_that_of_one_drain() {
+        let mut sequences = Sequences::new(2);
+        for (cpu, seq) in [(0, 1), (1, 1), (1, 2)] {
+            sequences.note(RecordNumber { cpu, seq }, 100);
+        }
+        sequences.start_drain();
+        sequences.note(RecordNumber { cpu: 1, seq: 3 }, 100);
+        assert_eq!(sequences.ring_bytes_max(), 200);
+    }
+}
