@@ -203,7 +203,7 @@ impl<'obj> Run<'obj> {
         self.correlator.maintain(probe_skipped, self.mark_ns);
         self.tracer.read_skips();
         if self.registry.refresh() {
-            self.tracer.tell_again();
+            self.tracer.resend();
         }
         // Failing is not the end: the next time tries again, and what is sent
         // meanwhile is counted as lost.

@@ -2,61 +2,53 @@
 
 use std::os::fd::AsFd;
 
-use libbpf_rs::skel::Skel;
+use libbpf_rs::Object;
 
-use super::{
-    Tracer,
-    raw::{read_shared, recursion_misses},
-};
+use super::{globals::Globals, raw::recursion_misses};
 use crate::loss::Counters;
 
-impl Tracer<'_> {
-    /// Adds up what the CPUs counted. `probe_skipped` is as of the last
-    /// [`Self::read_skips`].
-    pub fn counters(&self) -> Counters {
-        let mut sum = Counters {
-            probe_skipped: self.probe_skipped,
-            ..Counters::default()
-        };
-        let bss = self.skel.maps.bss_data.iter();
-        for cpu in bss.flat_map(|bss| bss.counters.iter().take(self.cpus)) {
-            let cpu = read_shared(cpu);
-            sum.tried += cpu.cpu_seq;
-            sum.ring_full += cpu.ring_full;
-            sum.ring_absent += cpu.ring_absent;
-            sum.ring_error += cpu.ring_error;
-            sum.entry_missing += cpu.entry_missing;
-            sum.inflight_full += cpu.inflight_full;
-            sum.other_refused += cpu.other_refused;
-        }
-        sum
+/// Adds up what the CPUs counted. `probe_skipped` is what [`skipped_exits`] last
+/// gave.
+pub(super) fn sum(globals: &Globals<'_>, probe_skipped: u64) -> Counters {
+    let mut sum = Counters {
+        probe_skipped,
+        ..Counters::default()
+    };
+    for cpu in globals.counters() {
+        sum.tried += cpu.cpu_seq;
+        sum.ring_full += cpu.ring_full;
+        sum.ring_absent += cpu.ring_absent;
+        sum.ring_error += cpu.ring_error;
+        sum.entry_missing += cpu.entry_missing;
+        sum.inflight_full += cpu.inflight_full;
+        sum.other_refused += cpu.other_refused;
     }
+    sum
+}
 
-    /// Asks the kernel how often it skipped an exit probe. One system call a
-    /// program, so about once a second is enough. A skipped entry loses
-    /// nothing: its exit tells the call.
-    pub fn read_skips(&mut self) {
-        let skips = |wanted: &str| -> u64 {
-            (self.skel.object().progs())
-                .filter(|program| program.name() == wanted && program.autoload())
-                .filter_map(|program| recursion_misses(program.as_fd()).ok())
-                .sum()
-        };
-        let exits = skips("syscall_exit") + skips("raw_exit");
-        let kprobe_exits = skips("kprobe_exit");
-        // With kprobes two programs look out for each exit, and only what both
-        // missed is lost. What was skipped is asked before what was seen: a
-        // call in between must not count as lost.
-        let (mut twice, mut missed) = (0, 0);
-        let bss = || self.skel.maps.bss_data.iter();
-        let cpus = || bss().flat_map(|bss| bss.counters.iter().take(self.cpus));
-        for cpu in cpus().map(read_shared) {
-            twice += cpu.exits_seen_twice;
-            missed += cpu.kprobe_missed;
-        }
-        let by_kprobe: u64 = cpus().map(|cpu| read_shared(cpu).kprobe_exits).sum();
-        let once = by_kprobe.saturating_sub(twice);
-        let lost = exits.saturating_sub(once) + kprobe_exits.saturating_sub(missed);
-        self.probe_skipped = self.probe_skipped.max(lost);
+/// Asks the kernel how many exits no program saw, because it skipped them. A
+/// skipped entry loses nothing: the exit reports the call.
+pub(super) fn skipped_exits(object: &Object, globals: &Globals<'_>) -> u64 {
+    let skips = |wanted: &str| -> u64 {
+        (object.progs())
+            .filter(|program| program.name() == wanted && program.autoload())
+            .filter_map(|program| recursion_misses(program.as_fd()).ok())
+            .sum()
+    };
+    // With kprobes, two programs watch each exit, and only what both missed is
+    // lost. The order of these three readings matters: a call that returns
+    // between them is then seen but not skipped, and never the other way.
+    let (exits, kprobe_exits) = (
+        skips("syscall_exit") + skips("raw_exit"),
+        skips("kprobe_exit"),
+    );
+    let (mut seen_twice, mut kprobe_missed) = (0, 0);
+    for cpu in globals.counters() {
+        seen_twice += cpu.exits_seen_twice;
+        kprobe_missed += cpu.kprobe_missed;
     }
+    let seen_by_kprobe: u64 = (globals.counters()).map(|cpu| cpu.kprobe_exits).sum();
+
+    let seen_by_kprobe_only = seen_by_kprobe.saturating_sub(seen_twice);
+    exits.saturating_sub(seen_by_kprobe_only) + kprobe_exits.saturating_sub(kprobe_missed)
 }

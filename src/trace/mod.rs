@@ -3,6 +3,7 @@
 mod attach;
 mod counters;
 mod filter_sets;
+mod globals;
 mod options;
 pub mod preflight;
 mod raw;
@@ -17,7 +18,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use libbpf_rs::{
     Link, OpenObject,
     skel::{OpenSkel, Skel, SkelBuilder},
@@ -25,16 +26,16 @@ use libbpf_rs::{
 
 use self::{
     attach::Plan,
-    raw::{read_shared, write_shared},
+    globals::Globals,
     ring::Rings,
-    skel::{SigtrailSkel, SigtrailSkelBuilder, types},
+    skel::{SigtrailSkel, SigtrailSkelBuilder},
     words::{capture_warnings, explain},
 };
 pub use self::{
     options::{Args, Attach, COMM_MAX, Filters, Options},
     wire::{Malformed, decode},
 };
-use crate::event::Batch;
+use crate::{event::Batch, loss::Counters};
 
 /// The tracer's memory; the caller owns it so that the tracer can borrow it.
 pub type Storage = MaybeUninit<OpenObject>;
@@ -44,12 +45,12 @@ pub struct Tracer<'obj> {
     // Dropped in this order: no program outlives the rings that it writes to.
     links: Vec<(String, Link)>,
     rings: Rings,
+    globals: Globals<'obj>,
     skel: SigtrailSkel<'obj>,
     plan: Plan,
     /// 32-bit callers are hooked, too, by kprobes.
     narrow_hooked: bool,
     refusal: Option<String>,
-    cpus: usize,
     probe_skipped: u64,
 }
 
@@ -71,18 +72,15 @@ impl<'obj> Tracer<'obj> {
             let needed = plan.needs(&program.name().to_string_lossy());
             program.set_autoload(needed);
         }
-        let skel = open
+        let mut skel = open
             .load()
             .map_err(explain)
             .context("loading the BPF programs into the kernel")?;
-        let room = (skel.maps.bss_data.as_ref()).map_or(0, |bss| bss.counters.len());
-        if cpus > room {
-            bail!("this machine can have {cpus} CPUs and sigtrail has room for {room}");
-        }
+        let globals = Globals::new(skel.maps.bss_data.take(), cpus)?;
         let mut tracer = Self {
-            cpus,
             links: Vec::new(),
             rings: Rings::new(options.ring_bytes, cpus),
+            globals,
             skel,
             plan,
             narrow_hooked: false,
@@ -90,13 +88,10 @@ impl<'obj> Tracer<'obj> {
             probe_skipped: 0,
         };
         tracer.set_filters(&options.filters)?;
-        if let Some(bss) = tracer.skel.maps.bss_data.as_mut() {
-            write_shared(&mut bss.args_mode, wire::args_mode(options.args));
-            write_shared(&mut bss.attach_mode, wire::attach_mode(plan.mode()));
-            write_shared(&mut bss.exits_skippable, plan.is_skippable().into());
-        }
+        tracer.globals.set_args(options.args);
+        tracer.globals.set_plan(plan);
         let map = tracer.skel.maps.events.as_fd();
-        tracer.rings.make(map, || absent(&tracer.skel))?;
+        tracer.rings.make(map, || absent(&tracer.globals))?;
         Ok(tracer)
     }
 
@@ -125,16 +120,12 @@ impl<'obj> Tracer<'obj> {
             self.unhook();
             self.plan = plan;
             self.refusal = Some(refusal);
-            if let Some(bss) = self.skel.maps.bss_data.as_mut() {
-                write_shared(&mut bss.attach_mode, wire::attach_mode(plan.mode()));
-            }
+            self.globals.set_plan(plan);
             results = self.hook();
         }
-        if let Some(bss) = self.skel.maps.bss_data.as_mut() {
-            let probed = wire::abi_bits(self.plan.exits_probed(self.narrow_hooked));
-            write_shared(&mut bss.exits_probed, probed);
-        }
-        self.set_state(types::trace_state::TRACE_ON);
+        let probed = self.plan.exits_probed(self.narrow_hooked);
+        self.globals.set_exits_probed(probed);
+        self.globals.start();
         results
     }
 
@@ -189,7 +180,7 @@ impl<'obj> Tracer<'obj> {
     /// Ends tracing. A call that was entered still completes: the state keeps
     /// new ones out at once, while detaching takes its time.
     pub fn detach(&mut self) {
-        self.set_state(types::trace_state::TRACE_DRAIN);
+        self.globals.drain();
         self.unhook();
     }
 
@@ -209,13 +200,9 @@ impl<'obj> Tracer<'obj> {
     /// # Errors
     /// When a set has more members than the kernel's map takes.
     pub fn set_filters(&mut self, filters: &Filters) -> Result<()> {
-        let bss = (self.skel.maps.bss_data.as_mut()).context("the BPF object has no .bss")?;
-        let bank = u8::from(read_shared(&bss.filter_bank) == 0);
+        let bank = self.globals.spare_bank();
         filter_sets::replace(&self.skel.maps.filter_sets, bank, filters)?;
-        if let Some(bank_filters) = bss.filters.get_mut(usize::from(bank)) {
-            write_shared(bank_filters, wire::filters(filters, bank));
-        }
-        write_shared(&mut bss.filter_bank, bank.into());
+        self.globals.switch_filters(bank, filters);
         Ok(())
     }
 
@@ -223,9 +210,7 @@ impl<'obj> Tracer<'obj> {
     /// say: as [`Batch::canaries`]. `pid` is its number in the initial pid
     /// namespace.
     pub fn expect_canaries(&mut self, pid: u32) {
-        if let Some(bss) = self.skel.maps.bss_data.as_mut() {
-            write_shared(&mut bss.own_pid, pid);
-        }
+        self.globals.set_own_pid(pid);
     }
 
     /// Becomes readable when a ring is a quarter full.
@@ -264,28 +249,29 @@ impl<'obj> Tracer<'obj> {
     /// When the new rings are refused; the next call tries again.
     pub fn follow_cpus(&mut self) -> Result<()> {
         let map = self.skel.maps.events.as_fd();
-        self.rings.follow_cpus(map, || absent(&self.skel))
+        self.rings.follow_cpus(map, || absent(&self.globals))
     }
 
-    /// Has the probes tell every image and cgroup once more.
-    pub fn tell_again(&mut self) {
-        if let Some(bss) = self.skel.maps.bss_data.as_mut() {
-            let epoch = read_shared(&bss.epoch);
-            write_shared(&mut bss.epoch, epoch.wrapping_add(1));
-        }
+    /// What the CPUs counted. `probe_skipped` is as of the last
+    /// [`Self::read_skips`].
+    pub fn counters(&self) -> Counters {
+        counters::sum(&self.globals, self.probe_skipped)
     }
 
-    fn set_state(&mut self, state: types::trace_state) {
-        if let Some(bss) = self.skel.maps.bss_data.as_mut() {
-            write_shared(&mut bss.trace_state, state);
-        }
+    /// Asks the kernel how many exits no program saw because it skipped them:
+    /// one system call a program, so about once a second is enough.
+    pub fn read_skips(&mut self) {
+        let skipped = counters::skipped_exits(self.skel.object(), &self.globals);
+        self.probe_skipped = self.probe_skipped.max(skipped);
+    }
+
+    /// Makes the programs send every image and cgroup once more.
+    pub fn resend(&mut self) {
+        self.globals.raise_epoch();
     }
 }
 
 /// Records that no ring was there for.
-fn absent(skel: &SigtrailSkel<'_>) -> u64 {
-    let bss = skel.maps.bss_data.iter();
-    bss.flat_map(|bss| bss.counters.iter())
-        .map(|cpu| read_shared(cpu).ring_absent)
-        .sum()
+fn absent(globals: &Globals<'_>) -> u64 {
+    (globals.counters()).map(|cpu| cpu.ring_absent).sum()
 }

@@ -1,0 +1,88 @@
+//! The global variables that the programs and this process share.
+
+use anyhow::{Context, Result, bail};
+
+use super::{
+    attach::Plan,
+    options::{Args, Filters},
+    raw::{read_shared, write_shared},
+    skel::types,
+    wire,
+};
+use crate::event::Abi;
+
+/// The object's `.bss`, which libbpf maps into this process. The programs read
+/// and write it at any time, so nothing here keeps a reference into it.
+pub(super) struct Globals<'obj> {
+    bss: &'obj mut types::bss,
+    /// CPUs that this machine can have.
+    cpus: usize,
+}
+
+impl<'obj> Globals<'obj> {
+    /// # Errors
+    /// When the programs have no room for the counters of so many CPUs.
+    pub(super) fn new(bss: Option<&'obj mut types::bss>, cpus: usize) -> Result<Self> {
+        let bss = bss.context("the BPF object has no .bss")?;
+        let room = bss.counters.len();
+        if cpus > room {
+            bail!("this machine can have {cpus} CPUs and sigtrail has room for {room}");
+        }
+        Ok(Self { bss, cpus })
+    }
+
+    /// Lets the programs record new calls.
+    pub(super) fn start(&mut self) {
+        write_shared(&mut self.bss.trace_state, types::trace_state::TRACE_ON);
+    }
+
+    /// Lets the programs complete the calls that were entered, and no others.
+    pub(super) fn drain(&mut self) {
+        write_shared(&mut self.bss.trace_state, types::trace_state::TRACE_DRAIN);
+    }
+
+    pub(super) fn set_args(&mut self, args: Args) {
+        write_shared(&mut self.bss.args_mode, wire::args_mode(args));
+    }
+
+    pub(super) fn set_plan(&mut self, plan: Plan) {
+        write_shared(&mut self.bss.attach_mode, wire::attach_mode(plan.mode()));
+        write_shared(&mut self.bss.exits_skippable, plan.is_skippable().into());
+    }
+
+    /// Tells the witness which calls' exits are probed, so that it does not
+    /// report those calls itself.
+    pub(super) fn set_exits_probed(&mut self, abis: impl Iterator<Item = Abi>) {
+        write_shared(&mut self.bss.exits_probed, wire::abi_bits(abis));
+    }
+
+    /// This process's number in the initial pid namespace, from which the
+    /// programs know a canary.
+    pub(super) fn set_own_pid(&mut self, pid: u32) {
+        write_shared(&mut self.bss.own_pid, pid);
+    }
+
+    /// Makes the programs forget which images and cgroups they have sent.
+    pub(super) fn raise_epoch(&mut self) {
+        let epoch = read_shared(&self.bss.epoch);
+        write_shared(&mut self.bss.epoch, epoch.wrapping_add(1));
+    }
+
+    /// The bank of filters that is not in force.
+    pub(super) fn spare_bank(&self) -> u8 {
+        u8::from(read_shared(&self.bss.filter_bank) == 0)
+    }
+
+    /// Fills a bank, whose sets must be filled already, and puts it in force.
+    pub(super) fn switch_filters(&mut self, bank: u8, filters: &Filters) {
+        if let Some(room) = self.bss.filters.get_mut(usize::from(bank)) {
+            write_shared(room, wire::filters(filters, bank));
+        }
+        write_shared(&mut self.bss.filter_bank, bank.into());
+    }
+
+    /// Each CPU's counters, as they are now.
+    pub(super) fn counters(&self) -> impl Iterator<Item = types::counters> {
+        (self.bss.counters.iter()).take(self.cpus).map(read_shared)
+    }
+}
