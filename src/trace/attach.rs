@@ -1,18 +1,32 @@
-//! Which programs are loaded, and where they are hooked.
+//! Which programs are attached, and where: the plan, and what came of it.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use libbpf_rs::{Link, ProgramMut, ProgramType, TracepointCategory};
+use libbpf_rs::{Link, Object, ProgramType};
 
-use super::{options::Attach, preflight, words::explain};
+use super::{
+    attach_point::{AttachPoint, compat_functions, native_functions},
+    options::Attach,
+    preflight,
+};
 use crate::event::{Abi, Syscall};
 
 /// The first kernel that runs programs on system call tracepoints preemptibly,
 /// and skips them.
 const SKIPPING: (u32, u32) = (7, 2);
 
-/// What tells of calls in the machine's own ABI.
+/// The programs at the entry tracepoints, which their sections name.
+const TRACEPOINT_ENTRIES: [&str; Syscall::ALL.len()] = [
+    "kill_enter",
+    "tkill_enter",
+    "tgkill_enter",
+    "rt_sigqueueinfo_enter",
+    "rt_tgsigqueueinfo_enter",
+    "pidfd_send_signal_enter",
+];
+
+/// How calls in the machine's own ABI are hooked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     Tracepoint,
@@ -20,56 +34,54 @@ pub(super) enum Mode {
     Raw,
 }
 
-/// What is hooked.
+/// What to attach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Plan {
+pub(super) struct Plan {
     mode: Mode,
-    /// Kprobes for 32-bit callers beside tracepoints.
-    narrow: bool,
+    /// Kprobes on the functions behind 32-bit callers' system calls.
+    compat: bool,
     /// The kernel may skip exit probes.
     skippable: bool,
-    /// Nobody has asked for kprobes: what is hooked if they are refused.
+    /// What to attach if this is refused. Only where the caller left the choice
+    /// to us.
     fallback: Option<Mode>,
 }
 
-/// A place where a program is hooked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    /// The program.
-    pub program: &'static str,
-    /// What the place is called.
-    pub name: String,
-    hook: Hook,
-    /// For 32-bit callers: where it cannot be hooked, less is seen.
-    pub optional: bool,
+/// What was attached, and so what is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Coverage {
+    mode: Mode,
+    /// All calls of 32-bit callers are probed, at whatever hooks.
+    compat: bool,
+    skippable: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Hook {
-    /// As the program's section says.
-    Own,
-    SyscallTracepoint,
-    Kprobe {
-        exit: bool,
-    },
+/// What came of a plan.
+pub(super) struct Attached {
+    /// The kernel runs the programs as long as these live.
+    pub(super) links: Vec<Link>,
+    pub(super) coverage: Coverage,
+    /// Each attach point, and whether the kernel took the program. Optional
+    /// ones that it refused are left out.
+    pub(super) results: Vec<(String, Result<()>)>,
 }
 
 impl Plan {
-    /// The best that was asked for and that this kernel takes.
+    /// The best that the caller allows and this kernel takes.
     ///
     /// # Errors
-    /// What this kernel does not take.
-    pub fn new(attach: Attach) -> Result<Self> {
+    /// When the caller asks for what this kernel does not take.
+    pub(super) fn new(attach: Attach) -> Result<Self> {
         let skips = preflight::version(&preflight::release()).is_some_and(|it| it >= SKIPPING);
         let kprobes = match attach {
             Attach::Auto | Attach::Kprobe => kprobes(),
             _ => Err(anyhow!("not asked for")),
         };
-        Self::of(attach, skips, kprobes)
+        Self::choose(attach, skips, kprobes)
     }
 
-    fn of(attach: Attach, skips: bool, kprobes: Result<()>) -> Result<Self> {
-        let (mode, narrow) = match (attach, skips, kprobes) {
+    fn choose(attach: Attach, skips: bool, kprobes: Result<()>) -> Result<Self> {
+        let (mode, compat) = match (attach, skips, kprobes) {
             (Attach::Kprobe, _, Err(why)) => return Err(why).context("--attach kprobe"),
             (Attach::Kprobe, _, Ok(())) | (Attach::Auto, true, Ok(())) => (Mode::Kprobe, true),
             (Attach::Raw, ..) | (Attach::Auto, true, Err(_)) => (Mode::Raw, false),
@@ -79,90 +91,124 @@ impl Plan {
         let by_choice = attach == Attach::Auto && mode == Mode::Kprobe;
         Ok(Self {
             mode,
-            narrow,
+            compat,
             skippable: skips && mode == Mode::Tracepoint,
             fallback: by_choice.then_some(Mode::Raw),
         })
     }
 
-    /// What to hook instead, if this is refused.
+    /// What to attach instead, if this is refused.
     pub(super) fn fallback(self) -> Option<Self> {
         self.fallback.map(|mode| Self {
             mode,
-            narrow: false,
+            compat: false,
             skippable: false,
             fallback: None,
         })
     }
 
-    /// Is this one of the programs to load? What has to be loaded is decided
-    /// before the first is hooked, so the fall-back's are, too.
+    /// Whether a program must be loaded. All are loaded before the first is
+    /// attached, so those of the fallback must be, too.
     pub(super) fn needs(self, program: &str) -> bool {
         let plans = [Some(self), self.fallback()];
-        (plans.iter().flatten())
-            .flat_map(|plan| plan.places())
-            .any(|place| place.program == program)
+        (plans.into_iter().flatten())
+            .flat_map(Self::attach_points)
+            .any(|point| point.program == program)
     }
 
     /// Exits before entries: an entry without its exit would look like a call
     /// that never ended.
-    pub(super) fn places(self) -> Vec<Place> {
+    fn attach_points(self) -> Vec<AttachPoint> {
         let mut exits = Vec::new();
         let mut entries = Vec::new();
-        if self.mode == Mode::Raw {
-            exits.push(own("raw_exit"));
-            entries.push(own("raw_enter"));
-        } else {
-            for call in Syscall::ALL {
-                exits.push(Place {
-                    program: "syscall_exit",
-                    name: format!("sys_exit_{}", call.name()),
-                    hook: Hook::SyscallTracepoint,
-                    optional: false,
-                });
+        match self.mode {
+            Mode::Raw => {
+                exits.push(AttachPoint::section("raw_exit"));
+                entries.push(AttachPoint::section("raw_enter"));
             }
-        }
-        if self.mode == Mode::Tracepoint {
-            entries.extend(
-                [
-                    "kill_enter",
-                    "tkill_enter",
-                    "tgkill_enter",
-                    "rt_sigqueueinfo_enter",
-                    "rt_tgsigqueueinfo_enter",
-                    "pidfd_send_signal_enter",
-                ]
-                .map(own),
-            );
-        }
-        let wide = (self.mode == Mode::Kprobe).then_some(native_functions());
-        let narrow = self.narrow.then(|| {
-            let mut narrow = narrow_functions();
-            narrow.retain(|name| !wide.iter().flatten().any(|wide| wide == name));
-            narrow
-        });
-        for (functions, optional) in [(wide, false), (narrow, true)] {
-            for name in functions.into_iter().flatten() {
-                let place = |program, exit| Place {
-                    program,
-                    name: name.clone(),
-                    hook: Hook::Kprobe { exit },
-                    optional,
-                };
-                exits.push(place("kprobe_exit", true));
-                entries.push(place("kprobe_enter", false));
+            Mode::Tracepoint => {
+                exits.extend(Syscall::ALL.map(AttachPoint::syscall_exit));
+                entries.extend(TRACEPOINT_ENTRIES.map(AttachPoint::section));
             }
+            // The tracepoints see exits of calls that never reach the function.
+            Mode::Kprobe => exits.extend(Syscall::ALL.map(AttachPoint::syscall_exit)),
         }
-        exits.push(own("thread_death"));
-        exits.push(own("signal_witness"));
+        for (function, optional) in self.functions() {
+            exits.push(AttachPoint::kretprobe(&function, optional));
+            entries.push(AttachPoint::kprobe(&function, optional));
+        }
+        exits.push(AttachPoint::section("thread_death"));
+        exits.push(AttachPoint::section("signal_witness"));
         exits.append(&mut entries);
         exits
     }
 
-    /// What is hooked, in one word or two.
-    pub(super) const fn name(self, narrow_hooked: bool) -> &'static str {
+    /// The kernel functions to probe, each once, and whether it is optional.
+    fn functions(self) -> impl Iterator<Item = (String, bool)> {
+        let native = match self.mode {
+            Mode::Kprobe => native_functions(),
+            Mode::Tracepoint | Mode::Raw => Vec::new(),
+        };
+        let mut compat = match self.compat {
+            true => compat_functions(),
+            false => Vec::new(),
+        };
+        compat.retain(|function| !native.contains(function));
+        let native = native.into_iter().map(|function| (function, false));
+        native.chain(compat.into_iter().map(|function| (function, true)))
+    }
+
+    /// Attaches the programs, exits first.
+    pub(super) fn attach(self, object: &mut Object) -> Attached {
+        let mut links = Vec::new();
+        let mut results = Vec::new();
+        let mut compat = self.compat;
+        for point in self.attach_points() {
+            let mut programs = object.progs_mut();
+            let Some(program) = programs.find(|program| program.name() == point.program) else {
+                continue;
+            };
+            match point.attach(&program) {
+                Ok(link) => {
+                    links.push(link);
+                    results.push((point.name, Ok(())));
+                }
+                Err(_) if point.optional => compat = false,
+                Err(error) => results.push((point.name, Err(error))),
+            }
+        }
+        Attached {
+            links,
+            coverage: self.coverage(compat),
+            results,
+        }
+    }
+
+    /// What is seen if this is attached; `compat`: with all the kprobes for
+    /// 32-bit callers.
+    pub(super) const fn coverage(self, compat: bool) -> Coverage {
+        Coverage {
+            mode: self.mode,
+            compat: compat || matches!(self.mode, Mode::Raw),
+            skippable: self.skippable,
+        }
+    }
+
+    /// The kernel may skip exit probes, so that the witness must report calls.
+    pub(super) const fn is_skippable(self) -> bool {
+        self.skippable
+    }
+
+    pub(super) const fn mode(self) -> Mode {
+        self.mode
+    }
+}
+
+impl Coverage {
+    /// How the system calls are hooked, as the `started` line names it.
+    pub(super) const fn name(self) -> &'static str {
         match self.mode {
-            Mode::Tracepoint if narrow_hooked => "tracepoint+kprobe",
+            Mode::Tracepoint if self.compat => "tracepoint+kprobe",
             Mode::Tracepoint => "tracepoint",
             Mode::Kprobe => "kprobe",
             Mode::Raw => "raw",
@@ -170,12 +216,12 @@ impl Plan {
     }
 
     /// What is not seen in full.
-    pub(super) fn uncovered(self, narrow_hooked: bool) -> Vec<&'static str> {
+    pub(super) fn uncovered(self) -> Vec<&'static str> {
         let mut list = Vec::new();
         if self.mode == Mode::Raw {
             return list;
         }
-        list.push(if narrow_hooked {
+        list.push(if self.compat {
             UNSEEN_REFUSALS
         } else {
             "32-bit callers: witness only"
@@ -187,48 +233,21 @@ impl Plan {
     }
 
     /// The ABIs of the calls whose exits are probed.
-    pub(super) fn exits_probed(self, narrow_hooked: bool) -> impl Iterator<Item = Abi> {
+    pub(super) fn exits_probed(self) -> impl Iterator<Item = Abi> {
         Abi::ALL.into_iter().filter(move |abi| match abi {
             Abi::Native => true,
-            Abi::I386 | Abi::Arm => self.mode == Mode::Raw || narrow_hooked,
+            Abi::I386 | Abi::Arm => self.compat,
             Abi::X32 => self.mode == Mode::Raw,
         })
     }
 
-    /// The kernel may skip exit probes, so that the witness must speak up.
-    pub const fn is_skippable(self) -> bool {
+    /// The kernel may skip exit probes.
+    pub(super) const fn is_skippable(self) -> bool {
         self.skippable
     }
-
-    /// How calls in the machine's own ABI are hooked.
-    pub(super) const fn mode(self) -> Mode {
-        self.mode
-    }
 }
 
-fn own(program: &'static str) -> Place {
-    Place {
-        program,
-        name: program.to_owned(),
-        hook: Hook::Own,
-        optional: false,
-    }
-}
-
-impl Place {
-    pub(super) fn attach(&self, program: &ProgramMut<'_>) -> Result<Link> {
-        match self.hook {
-            Hook::Own => program.attach(),
-            Hook::SyscallTracepoint => {
-                program.attach_tracepoint(TracepointCategory::Syscalls, &self.name)
-            }
-            Hook::Kprobe { exit } => program.attach_kprobe(exit, &self.name),
-        }
-        .map_err(explain)
-    }
-}
-
-/// Does this kernel take kprobes?
+/// Whether this kernel takes kprobes.
 fn kprobes() -> Result<()> {
     const PMU: &str = "/sys/bus/event_source/devices/kprobe/type";
     let loads = (ProgramType::Kprobe.is_supported()).is_ok_and(|supported| supported);
@@ -238,37 +257,13 @@ fn kprobes() -> Result<()> {
     bail!("this kernel takes no kprobes: it was built without CONFIG_KPROBE_EVENTS")
 }
 
-#[cfg(target_arch = "x86_64")]
-const PREFIXES: (&str, &str, &str) = ("__x64_sys_", "__ia32_sys_", "__ia32_compat_sys_");
-/// There, the function behind most system calls is the same for both.
-#[cfg(not(target_arch = "x86_64"))]
-const PREFIXES: (&str, &str, &str) = ("__arm64_sys_", "__arm64_sys_", "__arm64_compat_sys_");
-
-/// What seccomp refuses to 32-bit callers: where it kills, their end tells; but
-/// arm64 has forgotten the call by then.
+/// Calls that seccomp refuses to 32-bit callers never reach a kprobe. Where it
+/// kills, the end of the thread shows the call, but not on arm64, whose
+/// registers have lost it by then.
 #[cfg(target_arch = "x86_64")]
 const UNSEEN_REFUSALS: &str = "32-bit calls that seccomp refuses with an error: not seen";
 #[cfg(not(target_arch = "x86_64"))]
 const UNSEEN_REFUSALS: &str = "32-bit calls that seccomp refuses: not seen";
-
-fn native_functions() -> Vec<String> {
-    (Syscall::ALL.into_iter())
-        .map(|call| format!("{}{}", PREFIXES.0, call.name()))
-        .collect()
-}
-
-/// The functions behind 32-bit callers' system calls, those of
-/// [`native_functions`] aside where they are hooked already.
-fn narrow_functions() -> Vec<String> {
-    (Syscall::ALL.into_iter())
-        .map(|call| match call {
-            Syscall::RtSigqueueinfo | Syscall::RtTgsigqueueinfo => {
-                format!("{}{}", PREFIXES.2, call.name())
-            }
-            _ => format!("{}{}", PREFIXES.1, call.name()),
-        })
-        .collect()
-}
 
 #[cfg(test)]
 mod tests {
@@ -280,16 +275,16 @@ mod tests {
         } else {
             Err(anyhow!("none"))
         };
-        Plan::of(attach, skips, kprobes).ok()
+        Plan::choose(attach, skips, kprobes).ok()
     }
 
     #[test]
     fn each_kernel_gets_the_best_that_it_takes() {
         use Attach::{Auto, Kprobe, Raw, Tracepoint};
-        let expected = |mode, narrow, skippable| {
+        let expected = |mode, compat, skippable| {
             Some(Plan {
                 mode,
-                narrow,
+                compat,
                 skippable,
                 fallback: None,
             })
@@ -326,13 +321,13 @@ mod tests {
             Attach::Raw,
             Attach::Auto,
         ] {
-            let places = plan(attach, false, true).unwrap().places();
-            let witness = (places.iter())
-                .position(|place| place.name == "signal_witness")
+            let points = plan(attach, false, true).unwrap().attach_points();
+            let witness = (points.iter())
+                .position(|point| point.name == "signal_witness")
                 .unwrap();
-            for (at, place) in places.iter().enumerate() {
-                assert_eq!(at > witness, place.program.ends_with("_enter"), "{place:?}");
-                assert!(!places[..at].contains(place), "{place:?}");
+            for (at, point) in points.iter().enumerate() {
+                assert_eq!(at > witness, point.program.ends_with("_enter"), "{point:?}");
+                assert!(!points[..at].contains(point), "{point:?}");
             }
         }
     }
@@ -347,5 +342,28 @@ mod tests {
         let auto = plan(Attach::Auto, true, true).unwrap();
         assert!(auto.needs("kprobe_enter") && auto.needs("raw_enter"));
         assert_eq!(auto.fallback(), plan(Attach::Raw, true, true));
+    }
+
+    #[test]
+    fn what_is_seen_depends_on_what_the_kernel_took() {
+        let probed = |coverage: Coverage| coverage.exits_probed().collect::<Vec<_>>();
+        let auto = plan(Attach::Auto, false, true).unwrap();
+        let full = auto.coverage(true);
+        assert_eq!(full.name(), "tracepoint+kprobe");
+        assert_eq!(full.uncovered(), [UNSEEN_REFUSALS]);
+        assert_eq!(probed(full), [Abi::Native, Abi::I386, Abi::Arm]);
+
+        let refused = auto.coverage(false);
+        assert_eq!(refused.name(), "tracepoint");
+        assert_eq!(refused.uncovered(), ["32-bit callers: witness only"]);
+        assert_eq!(probed(refused), [Abi::Native]);
+
+        let raw = plan(Attach::Raw, false, true).unwrap().coverage(false);
+        assert_eq!(raw.name(), "raw");
+        assert!(raw.uncovered().is_empty());
+        assert_eq!(probed(raw), Abi::ALL);
+
+        let skippable = plan(Attach::Tracepoint, true, true).unwrap();
+        assert_eq!(skippable.coverage(false).uncovered().len(), 2);
     }
 }

@@ -1,6 +1,7 @@
 //! The only code that sees libbpf: open, configure, load, attach, drain.
 
 mod attach;
+mod attach_point;
 mod counters;
 mod filter_sets;
 mod globals;
@@ -16,6 +17,7 @@ mod words;
 use std::{
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd},
+    thread,
 };
 
 use anyhow::{Context, Result};
@@ -25,7 +27,7 @@ use libbpf_rs::{
 };
 
 use self::{
-    attach::Plan,
+    attach::{Coverage, Plan},
     globals::Globals,
     ring::Rings,
     skel::{SigtrailSkel, SigtrailSkelBuilder},
@@ -40,16 +42,16 @@ use crate::{event::Batch, loss::Counters};
 /// The tracer's memory; the caller owns it so that the tracer can borrow it.
 pub type Storage = MaybeUninit<OpenObject>;
 
-/// A loaded and attached set of probes with its rings.
+/// The programs, loaded and attached, with their rings.
 pub struct Tracer<'obj> {
     // Dropped in this order: no program outlives the rings that it writes to.
-    links: Vec<(String, Link)>,
+    links: Vec<Link>,
     rings: Rings,
     globals: Globals<'obj>,
     skel: SigtrailSkel<'obj>,
     plan: Plan,
-    /// 32-bit callers are hooked, too, by kprobes.
-    narrow_hooked: bool,
+    coverage: Coverage,
+    /// Why the plan was given up for its fallback.
     refusal: Option<String>,
     probe_skipped: u64,
 }
@@ -64,18 +66,7 @@ impl<'obj> Tracer<'obj> {
         preflight::check()?;
         let cpus = libbpf_rs::num_possible_cpus().map_err(explain)?;
         let plan = Plan::new(options.attach)?;
-        let mut open = SigtrailSkelBuilder::default()
-            .open(storage)
-            .map_err(explain)
-            .context("opening the BPF object")?;
-        for mut program in open.open_object_mut().progs_mut() {
-            let needed = plan.needs(&program.name().to_string_lossy());
-            program.set_autoload(needed);
-        }
-        let mut skel = open
-            .load()
-            .map_err(explain)
-            .context("loading the BPF programs into the kernel")?;
+        let mut skel = load(storage, plan)?;
         let globals = Globals::new(skel.maps.bss_data.take(), cpus)?;
         let mut tracer = Self {
             links: Vec::new(),
@@ -83,7 +74,7 @@ impl<'obj> Tracer<'obj> {
             globals,
             skel,
             plan,
-            narrow_hooked: false,
+            coverage: plan.coverage(false),
             refusal: None,
             probe_skipped: 0,
         };
@@ -95,11 +86,10 @@ impl<'obj> Tracer<'obj> {
         Ok(tracer)
     }
 
-    /// Attaches every program, entries last: an entry without its exit would
-    /// look like a call that never ended. Then switches tracing on.
+    /// Attaches every program, then switches tracing on.
     ///
     /// # Errors
-    /// Names the place where the kernel refused a program.
+    /// Names the attach point where the kernel refused a program.
     pub fn attach(&mut self) -> Result<()> {
         for (name, result) in self.attach_each() {
             result.with_context(|| format!("attaching the BPF program {name}"))?;
@@ -107,92 +97,56 @@ impl<'obj> Tracer<'obj> {
         Ok(())
     }
 
-    /// As [`Self::attach`], with the result for each place. Those for 32-bit
-    /// callers that are refused are left out: see [`Self::uncovered`]. If
-    /// kprobes are refused that nobody has asked for, others take their place.
+    /// As [`Self::attach`], with the result for each attach point. Those for
+    /// 32-bit callers are left out if they are refused: see
+    /// [`Self::uncovered`]. If kprobes are refused that the caller has not asked
+    /// for, other hooks replace them: see [`Self::refusal`].
     pub fn attach_each(&mut self) -> Vec<(String, Result<()>)> {
-        let mut results = self.hook();
-        let refusal = results.iter().find_map(|(name, result)| {
+        let mut attached = self.plan.attach(self.skel.object_mut());
+        let refusal = attached.results.iter().find_map(|(name, result)| {
             let why = result.as_ref().err()?;
             Some(format!("{name}: {why:#}"))
         });
         if let Some((refusal, plan)) = refusal.zip(self.plan.fallback()) {
-            self.unhook();
+            unlink(attached.links);
             self.plan = plan;
             self.refusal = Some(refusal);
             self.globals.set_plan(plan);
-            results = self.hook();
+            attached = plan.attach(self.skel.object_mut());
         }
-        let probed = self.plan.exits_probed(self.narrow_hooked);
-        self.globals.set_exits_probed(probed);
+        self.links = attached.links;
+        self.coverage = attached.coverage;
+        self.globals.set_exits_probed(self.coverage.exits_probed());
         self.globals.start();
-        results
+        attached.results
     }
 
-    fn hook(&mut self) -> Vec<(String, Result<()>)> {
-        let mut results = Vec::new();
-        let (mut hooked_narrow, mut refused_narrow) = (false, false);
-        let object = self.skel.object_mut();
-        for place in self.plan.places() {
-            let mut programs = object.progs_mut();
-            let Some(program) = programs.find(|program| program.name() == place.program) else {
-                continue;
-            };
-            match place.attach(&program) {
-                Ok(link) => {
-                    hooked_narrow |= place.optional;
-                    self.links.push((place.name.clone(), link));
-                    results.push((place.name, Ok(())));
-                }
-                Err(_) if place.optional => refused_narrow = true,
-                Err(error) => results.push((place.name, Err(error))),
-            }
-        }
-        self.narrow_hooked = hooked_narrow && !refused_narrow;
-        results
-    }
-
-    /// Why less is hooked than would have been best.
+    /// Why less is attached than would have been best.
     pub fn refusal(&self) -> Option<&str> {
         self.refusal.as_deref()
     }
 
     /// How the system calls are hooked.
     pub const fn attach_name(&self) -> &'static str {
-        self.plan.name(self.narrow_hooked)
+        self.coverage.name()
     }
 
     /// What is not seen in full.
     pub fn uncovered(&self) -> Vec<&'static str> {
-        self.plan.uncovered(self.narrow_hooked)
+        self.coverage.uncovered()
     }
 
-    /// The kernel may skip exit probes: see [`Counters::probe_skipped`](crate::loss::Counters::probe_skipped).
+    /// The kernel may skip exit probes: see
+    /// [`Counters::probe_skipped`](Counters).
     pub const fn is_skippable(&self) -> bool {
-        self.plan.is_skippable()
+        self.coverage.is_skippable()
     }
 
-    /// The programs that are attached.
-    pub fn attached(&self) -> impl Iterator<Item = &str> {
-        self.links.iter().map(|(name, _)| name.as_str())
-    }
-
-    /// Ends tracing. A call that was entered still completes: the state keeps
-    /// new ones out at once, while detaching takes its time.
+    /// Ends tracing. Calls that were entered are still completed: new ones are
+    /// kept out at once, while detaching takes its time.
     pub fn detach(&mut self) {
         self.globals.drain();
-        self.unhook();
-    }
-
-    fn unhook(&mut self) {
-        // The kernel waits some 70 ms for each program's last run: together,
-        // not one after the other.
-        std::thread::scope(|scope| {
-            for (_, link) in self.links.drain(..) {
-                // Where no thread can be had, this drops the link itself.
-                let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(link));
-            }
-        });
+        unlink(std::mem::take(&mut self.links));
     }
 
     /// Puts other filters in force, in one store: no call sees half of them.
@@ -206,9 +160,9 @@ impl<'obj> Tracer<'obj> {
         Ok(())
     }
 
-    /// Lets this process's signals 0 to itself through, whatever the filters
-    /// say: as [`Batch::canaries`]. `pid` is its number in the initial pid
-    /// namespace.
+    /// Lets this process's signals 0 to itself through, whatever the filters:
+    /// they are counted as [`Batch::canaries`]. `pid` is its number in the
+    /// initial pid namespace.
     pub fn expect_canaries(&mut self, pid: u32) {
         self.globals.set_own_pid(pid);
     }
@@ -269,6 +223,31 @@ impl<'obj> Tracer<'obj> {
     pub fn resend(&mut self) {
         self.globals.raise_epoch();
     }
+}
+
+fn load<'obj>(storage: &'obj mut Storage, plan: Plan) -> Result<SigtrailSkel<'obj>> {
+    let mut open = SigtrailSkelBuilder::default()
+        .open(storage)
+        .map_err(explain)
+        .context("opening the BPF object")?;
+    for mut program in open.open_object_mut().progs_mut() {
+        let needed = plan.needs(&program.name().to_string_lossy());
+        program.set_autoload(needed);
+    }
+    open.load()
+        .map_err(explain)
+        .context("loading the BPF programs into the kernel")
+}
+
+/// Detaches programs. The kernel waits some 70 ms for the last run of each:
+/// together, not one after the other.
+fn unlink(links: Vec<Link>) {
+    thread::scope(|scope| {
+        for link in links {
+            // Where no thread can be had, this drops the link itself.
+            let _ = thread::Builder::new().spawn_scoped(scope, move || drop(link));
+        }
+    });
 }
 
 /// Records that no ring was there for.

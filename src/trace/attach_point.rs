@@ -1,0 +1,109 @@
+//! Where programs are attached.
+
+use anyhow::Result;
+use libbpf_rs::{Link, ProgramMut, TracepointCategory};
+
+use super::words::explain;
+use crate::event::Syscall;
+
+/// A program and where it is hooked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AttachPoint {
+    /// The program.
+    pub(super) program: &'static str,
+    /// What messages call it: the hook, or the program where that says more.
+    pub(super) name: String,
+    hook: Hook,
+    /// For 32-bit callers: where the kernel refuses it, less is seen.
+    pub(super) optional: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Hook {
+    /// The program's section names it.
+    Section,
+    /// The system call tracepoint of the attach point's name.
+    Tracepoint,
+    /// The kernel function of the attach point's name.
+    Kprobe { exit: bool },
+}
+
+impl AttachPoint {
+    /// Where the program's section says.
+    pub(super) fn section(program: &'static str) -> Self {
+        Self {
+            program,
+            name: program.to_owned(),
+            hook: Hook::Section,
+            optional: false,
+        }
+    }
+
+    /// The tracepoint at a system call's exit.
+    pub(super) fn syscall_exit(syscall: Syscall) -> Self {
+        Self {
+            program: "syscall_exit",
+            name: format!("sys_exit_{}", syscall.name()),
+            hook: Hook::Tracepoint,
+            optional: false,
+        }
+    }
+
+    /// The entry of a kernel function.
+    pub(super) fn kprobe(function: &str, optional: bool) -> Self {
+        Self {
+            program: "kprobe_enter",
+            name: function.to_owned(),
+            hook: Hook::Kprobe { exit: false },
+            optional,
+        }
+    }
+
+    /// The exit of a kernel function.
+    pub(super) fn kretprobe(function: &str, optional: bool) -> Self {
+        Self {
+            program: "kprobe_exit",
+            hook: Hook::Kprobe { exit: true },
+            ..Self::kprobe(function, optional)
+        }
+    }
+
+    /// Attaches the program.
+    pub(super) fn attach(&self, program: &ProgramMut<'_>) -> Result<Link> {
+        match self.hook {
+            Hook::Section => program.attach(),
+            Hook::Tracepoint => program.attach_tracepoint(TracepointCategory::Syscalls, &self.name),
+            Hook::Kprobe { exit } => program.attach_kprobe(exit, &self.name),
+        }
+        .map_err(explain)
+    }
+}
+
+/// The prefixes of the kernel's functions behind system calls: of native ones,
+/// of 32-bit ones, and of 32-bit ones whose arguments need translation. On
+/// arm64, one function is behind most system calls of both widths.
+#[cfg(target_arch = "x86_64")]
+const PREFIXES: [&str; 3] = ["__x64_sys_", "__ia32_sys_", "__ia32_compat_sys_"];
+#[cfg(not(target_arch = "x86_64"))]
+const PREFIXES: [&str; 3] = ["__arm64_sys_", "__arm64_sys_", "__arm64_compat_sys_"];
+
+/// The functions behind native callers' system calls.
+pub(super) fn native_functions() -> Vec<String> {
+    let [native, ..] = PREFIXES;
+    let function = |syscall: Syscall| format!("{native}{}", syscall.name());
+    Syscall::ALL.map(function).into()
+}
+
+/// The functions behind 32-bit callers' system calls; some are those of native
+/// callers as well.
+pub(super) fn compat_functions() -> Vec<String> {
+    let [_, same, translated] = PREFIXES;
+    let function = |syscall: Syscall| {
+        let prefix = match syscall {
+            Syscall::RtSigqueueinfo | Syscall::RtTgsigqueueinfo => translated,
+            _ => same,
+        };
+        format!("{prefix}{}", syscall.name())
+    };
+    Syscall::ALL.map(function).into()
+}
