@@ -126,17 +126,18 @@ impl Rings {
         self.buffer.as_ref().map(Buffer::fd)
     }
 
-    /// Reads all rings to where they stood when each one's turn came.
+    /// Reads all rings to where they stood when each one's turn came. Brings
+    /// nothing while there are none.
     ///
     /// # Errors
     /// When libbpf cannot read a ring.
     pub(super) fn drain(&mut self) -> Result<&Batch> {
-        let buffer = self.buffer.as_ref();
-        let buffer = buffer.context("the rings could not be made again")?;
         // SAFETY: `received` is live until drop, and nobody else uses it, since
         // self is borrowed and the callback runs inside `consume` only.
         unsafe { self.received.as_mut() }.start_drain();
-        buffer.consume()?;
+        if let Some(buffer) = &self.buffer {
+            buffer.consume()?;
+        }
         // SAFETY: as above; the result borrows from self.
         Ok(unsafe { &self.received.as_ref().batch })
     }
@@ -256,4 +257,17 @@ unsafe extern "C" fn sample(
 fn online_cpus() -> Result<String> {
     const ONLINE: &str = "/sys/devices/system/cpu/online";
     fs::read_to_string(ONLINE).with_context(|| format!("reading {ONLINE}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drain_brings_nothing_while_there_are_no_rings() {
+        let mut rings = Rings::new(1 << 16, 1);
+        assert!(rings.fd().is_none());
+        assert!(rings.drain().unwrap().calls.is_empty());
+        assert_eq!(rings.sequences().received(), 0);
+    }
 }
