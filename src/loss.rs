@@ -62,7 +62,7 @@ pub struct Counters {
     pub tried: u64,
     /// Calls lost: their CPU's ring was full.
     pub ring_full: u64,
-    /// Calls lost: their CPU had no ring, as after it was taken on line.
+    /// Calls lost: their CPU had no ring, because it had just come on line.
     pub ring_absent: u64,
     /// Calls lost: the ring refused them for another reason.
     pub ring_error: u64,
@@ -70,12 +70,12 @@ pub struct Counters {
     /// at the exit.
     pub entry_missing: u64,
     /// Calls lost: the kernel skipped an exit probe. With `--attach raw` it may
-    /// have been another system call's.
+    /// have been the exit of another system call.
     pub probe_skipped: u64,
-    /// Entries that found no slot. Their exits still report the calls.
+    /// Entries that found no slot. Their exits still send the calls.
     pub inflight_full: u64,
-    /// Records that are not calls, refused by the rings: a recipient of a
-    /// group, which its call's line counts, or a name, which is sent again.
+    /// Other records that the rings refused: a recipient of a group, which the
+    /// line of its call counts, or an image or cgroup, which is sent again.
     pub other_refused: u64,
 }
 

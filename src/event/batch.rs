@@ -5,23 +5,24 @@ use super::{
     process::{CgroupPath, Image},
 };
 
-/// The events of one drain, kind by kind. Those of one CPU are in the order in
-/// which it sent them; CPUs follow one another.
+/// The events of one drain, by kind. Those of one CPU are in the order in which
+/// it sent them, and the CPUs follow one another.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Calls that returned, and calls of which only the signal will be seen.
     pub calls: Vec<Call>,
-    /// Calls as their signals show them, whose own records may follow.
+    /// Calls as seen at their signals. Their own records may or may not follow.
     pub witnesses: Vec<Call>,
     /// Recipients of calls to groups.
     pub recipients: Vec<GroupRecipient>,
-    /// What runs in processes that the poller did not know yet.
+    /// Programs of processes that called, or were signalled, for the first time.
     pub images: Vec<Image>,
-    /// Paths of cgroups that the poller did not know yet.
+    /// Paths of cgroups that appeared for the first time.
     pub cgroups: Vec<CgroupPath>,
-    /// The poller's own calls.
+    /// How many calls of sigtrail's own came through.
     pub canaries: u64,
-    /// Records that could not be decoded. Zero unless something is badly wrong.
+    /// How many records could not be decoded. Zero unless something is badly
+    /// wrong.
     pub malformed: u64,
 }
 

@@ -1,4 +1,4 @@
-//! A call as it was made: which, by whom, for whom, and what it returned.
+//! A call: which one, its sender and arguments, and what it returned.
 
 use super::{fate::Recipient, process::Process};
 
@@ -42,7 +42,7 @@ impl Syscall {
         }
     }
 
-    /// Names a process and one of its threads.
+    /// Whether it takes both a process and one of its threads.
     pub const fn names_two(self) -> bool {
         matches!(self, Self::Tgkill | Self::RtTgsigqueueinfo)
     }
@@ -53,16 +53,16 @@ impl Syscall {
     }
 }
 
-/// The numbers and layouts by which a call is made.
+/// The system call interface that a call was made through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Abi {
-    /// The machine's own, of 64 bits.
+    /// The machine's own, with 64 bits.
     Native,
-    /// 32 bits on x86-64.
+    /// 32-bit programs on x86-64.
     I386,
-    /// 32-bit addresses in x86-64's 64-bit mode.
+    /// x86-64's 64-bit mode with 32-bit addresses.
     X32,
-    /// 32 bits on arm64.
+    /// 32-bit programs on arm64.
     Arm,
 }
 
@@ -70,7 +70,7 @@ impl Abi {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Native, Self::I386, Self::X32, Self::Arm];
 
-    /// Those that a record names.
+    /// All but the native one, which lines leave out.
     pub const OTHER: [Self; 3] = [Self::I386, Self::X32, Self::Arm];
 
     /// The name in the records.
@@ -84,18 +84,19 @@ impl Abi {
     }
 }
 
-/// What a sender puts into a signal.
+/// The siginfo that a sender gives to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SentInfo {
-    /// `si_code`: why it was sent.
+    /// `si_code`: why the signal was sent.
     pub code: i32,
     /// `si_value`: an `int` or an address.
     pub value: u64,
-    /// `si_pid`: who the sender says that it is.
+    /// `si_pid`: the pid that the sender claims.
     pub pid: i32,
-    /// `si_uid`, likewise.
+    /// `si_uid`: the user id that the sender claims.
     pub uid: u32,
-    /// The sender's real user id, as its own user namespace numbers it.
+    /// The sender's real user id, in its own user namespace. The kernel read it,
+    /// to compare with `uid`.
     pub real_uid: u32,
 }
 
@@ -103,35 +104,36 @@ impl SentInfo {
     const SI_TIMER: i32 = -2;
     const SI_SIGIO: i32 = -5;
 
-    /// Has it a `si_pid` and a `si_uid`? What the kernel alone sends has not.
+    /// Whether this `si_code` carries `si_pid` and `si_uid`. Codes that only the
+    /// kernel sends do not.
     pub const fn names_sender(&self) -> bool {
         self.code <= 0 && self.code != Self::SI_TIMER && self.code != Self::SI_SIGIO
     }
 }
 
-/// What `pidfd_send_signal` is given besides a signal.
+/// What only `pidfd_send_signal` has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pidfd {
-    /// Its fourth argument.
+    /// The fourth argument.
     pub flags: u32,
-    /// What the pidfd stands for, in the initial pid namespace.
+    /// The process or thread that the pidfd refers to; none if it is not known.
     pub pid: Option<u32>,
-    /// Whom it means, of the process that the pidfd stands for.
+    /// What is signalled: that process, that thread, or its process group.
     pub scope: Scope,
 }
 
-/// Whom a call's first argument means.
+/// What a call is addressed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// One process: `kill` with a positive pid, `rt_sigqueueinfo`, a pidfd.
     Process,
     /// One thread: `tkill`, `tgkill`, `rt_tgsigqueueinfo`, a thread's pidfd.
     Thread,
-    /// The process group `-pid`, or that which a pidfd's process leads.
+    /// The process group `-pid`, or the one that a pidfd's process leads.
     ProcessGroup,
-    /// The sender's own process group: pid 0.
+    /// The sender's own process group: `kill` with pid 0.
     OwnProcessGroup,
-    /// All that the sender may signal: pid -1.
+    /// Every process that the sender may signal: `kill` with pid -1.
     EveryProcess,
 }
 
@@ -156,7 +158,7 @@ impl Scope {
         }
     }
 
-    /// More than one process may be meant.
+    /// Whether it can address more than one process.
     pub const fn is_group(self) -> bool {
         matches!(
             self,
@@ -165,46 +167,48 @@ impl Scope {
     }
 }
 
-/// One call that returned.
+/// One call that sends a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
     /// When it was entered, in nanoseconds of `CLOCK_MONOTONIC`.
     pub time_ns: u64,
-    /// Which call.
+    /// The system call.
     pub syscall: Syscall,
-    /// Its entry was not seen: the time is that of its return.
+    /// Its entry was not seen, so the time is that of its return.
     pub entry_missing: bool,
-    /// Only its signal was seen: what it returned is not known, and `ret` is 0.
+    /// Only its signal was seen, so what it returned is not known; `ret` is 0.
     pub witness_only: bool,
-    /// A filter asks for the target, which the probes could not name.
+    /// A filter asks for a property of the target, which the kernel side could
+    /// not find out.
     pub undecided: bool,
-    /// Who called.
+    /// The process that called.
     pub sender: Process,
-    /// How it was made.
+    /// The interface that it was made through.
     pub abi: Abi,
-    /// The first argument as given: a pid, tid or tgid in the sender's pid
-    /// namespace, or 0, -1, or a negative process group; or a pidfd.
+    /// The first argument as the sender gave it: a pid or tid in its own pid
+    /// namespace, 0, -1, the negative of a process group, or a pidfd.
     pub arg: i32,
-    /// The second argument of `tgkill` and `rt_tgsigqueueinfo`, else 0.
+    /// The second argument of `tgkill` and `rt_tgsigqueueinfo`, a tid; else 0.
     pub arg_tid: i32,
-    /// Of `pidfd_send_signal`.
+    /// Present for `pidfd_send_signal`.
     pub pidfd: Option<Pidfd>,
-    /// What the sender put into the signal, if that is for it to say.
+    /// The siginfo that the sender gave, if it gave one.
     pub info: Option<SentInfo>,
-    /// The signal's number as given; 0 only checks for existence.
+    /// The signal's number as the sender gave it. 0 sends nothing and only checks
+    /// for existence and permission.
     pub signal: i32,
-    /// What the call returned: 0 or a negative errno.
+    /// The return value: 0 or a negative errno.
     pub ret: i32,
     /// How many processes the kernel signalled.
     pub recipient_count: u32,
-    /// Records of them that did not come.
+    /// How many of their records the rings refused.
     pub recipients_lost: u32,
-    /// The one process that it meant, if it meant one.
+    /// The target, if it is one process and is known.
     pub recipient: Option<Recipient>,
 }
 
 impl Call {
-    /// Whom it was meant for.
+    /// What it is addressed to.
     pub const fn scope(&self) -> Scope {
         if let Some(pidfd) = self.pidfd {
             return pidfd.scope;
@@ -218,7 +222,7 @@ impl Call {
         }
     }
 
-    /// What the signal says of its sender is not so.
+    /// Whether the siginfo names another sender than the real one.
     pub const fn is_spoofed(&self) -> bool {
         match self.info {
             Some(info) => {
@@ -230,7 +234,7 @@ impl Call {
         }
     }
 
-    /// Names the call.
+    /// The key of this call.
     pub const fn key(&self) -> CallKey {
         CallKey {
             tid: self.sender.tid,
@@ -239,7 +243,7 @@ impl Call {
     }
 }
 
-/// Names a call: a thread makes one at a time.
+/// Identifies a call, because a thread makes one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CallKey {
     /// The sender's thread.
@@ -248,11 +252,11 @@ pub struct CallKey {
     pub time_ns: u64,
 }
 
-/// One of the processes that a call to a group reached.
+/// A process that a call to a group signalled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupRecipient {
-    /// Which call.
+    /// The call.
     pub call: CallKey,
-    /// Who, and what became of the signal.
+    /// The process, and what became of the signal.
     pub recipient: Recipient,
 }

@@ -1,26 +1,26 @@
-//! Whom a signal reached, and what became of it there.
+//! The recipient of a signal, and what became of the signal.
 
 use super::process::{Process, Source};
 
-/// What the kernel did with a signal for one recipient.
+/// What the kernel did with a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Queued for it.
+    /// Queued for the recipient.
     Delivered,
-    /// Dropped: it ignores the signal, or is dead already.
+    /// Dropped: the recipient ignores it, or is dead already.
     Ignored,
-    /// Merged with one that waits already.
+    /// Merged with one that is pending already.
     AlreadyPending,
-    /// Refused: too many signals wait.
+    /// Refused: too many signals are pending.
     Overflow,
-    /// Queued without its details: too many signals wait.
+    /// Queued without its siginfo: too many signals are pending.
     LostInfo,
-    /// A number that this build does not know.
+    /// An outcome of a later kernel, which this build does not know.
     Unknown(u32),
 }
 
 impl Outcome {
-    /// All of them; one number stands for those that are unknown.
+    /// All of them; one unknown number represents the rest.
     pub const ALL: [Self; 6] = [
         Self::Delivered,
         Self::Ignored,
@@ -43,14 +43,14 @@ impl Outcome {
     }
 }
 
-/// What a recipient does with the signal.
+/// What a recipient does with a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
-    /// The kernel's default.
+    /// The default action of the signal.
     Default,
-    /// Ignores it.
+    /// It ignores the signal.
     Ignore,
-    /// Handles it.
+    /// It has a handler for the signal.
     Handler,
 }
 
@@ -75,22 +75,22 @@ pub struct Fate {
     pub outcome: Outcome,
     /// What the recipient does with it.
     pub disposition: Disposition,
-    /// The recipient had blocked it.
+    /// The recipient blocks it.
     pub blocked: bool,
     /// It ends the process.
     pub fatal: bool,
 }
 
-/// A process that a call reached, or would have.
+/// A process that a call signalled, or would have signalled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recipient {
-    /// Who it is.
+    /// The process.
     pub process: Process,
-    /// Who told.
+    /// Where its data comes from.
     pub source: Source,
-    /// Its number in the sender's pid namespace; `None` if it has none there.
+    /// Its pid in the sender's pid namespace; none if it has none there.
     pub sender_ns_pid: Option<u32>,
-    /// What became of the signal; `None` where none was sent (signal 0, or
-    /// the call failed) and the target was looked up by its number.
+    /// What became of the signal. None if no signal was sent, because the number
+    /// was 0 or the call failed: then the target was looked up by its pid.
     pub fate: Option<Fate>,
 }

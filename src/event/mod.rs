@@ -1,5 +1,6 @@
-//! The decoded event, in the field's own words: pid is the process (the
-//! kernel's tgid), tid the thread.
+//! Decoded events. As in the man pages, a pid names a process (the kernel's
+//! tgid) and a tid a thread. They are numbers of the initial pid namespace,
+//! unless a field says otherwise.
 
 mod batch;
 mod call;
@@ -15,29 +16,29 @@ pub use self::{
     process::{CgroupPath, Comm, Image, ImageKey, Process, Source},
 };
 
-/// Any record.
+/// One decoded record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant)]
 pub enum Event {
-    /// A call that returned, or of which only the signal will be seen.
+    /// A call that returned, or a call of which only the signal will be seen.
     Call(Call),
-    /// A call as its signal tells; its own record may follow, or may not.
+    /// A call as seen at its signal. Its own record may or may not follow.
     Witness(Call),
-    /// A recipient of a call to a group.
+    /// One recipient of a call to a group.
     Recipient(GroupRecipient),
-    /// What runs in a process.
+    /// The program that runs in a process.
     Image(Image),
     /// A cgroup's path.
     Cgroup(CgroupPath),
-    /// The poller's own call.
+    /// A call that sigtrail made itself, to see that calls come through.
     Canary,
 }
 
-/// Numbers a record: which CPU sent it, as which of its records.
+/// The number of a record, which no other record has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordNumber {
-    /// The CPU.
+    /// The CPU that sent it.
     pub cpu: u32,
-    /// +1 for each record tried on that CPU, from 1.
+    /// +1 for each record that the CPU tried to send, from 1.
     pub seq: u64,
 }

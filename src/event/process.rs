@@ -1,17 +1,17 @@
-//! A process, what runs in it, and where.
+//! A process, the program that it runs, and its cgroup.
 
-/// A process as the kernel read it from its task, in any context.
+/// A process at one moment, as read from its `task_struct` or from `/proc`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Process {
-    /// The process (tgid), in the initial pid namespace.
+    /// The process.
     pub pid: u32,
-    /// The thread, in the initial pid namespace.
+    /// The thread.
     pub tid: u32,
-    /// When its leader started, in nanoseconds of `CLOCK_BOOTTIME`.
+    /// When it started, in nanoseconds of `CLOCK_BOOTTIME`.
     pub start_ns: u64,
-    /// +1 for each exec.
+    /// The kernel's count of execs: +1 for each.
     pub exec_id: u32,
-    /// Names its cgroup as long as the machine runs.
+    /// The key of its cgroup, which no other cgroup gets until the next boot.
     pub cgroup_key: u64,
     /// Real user id.
     pub uid: u32,
@@ -21,32 +21,32 @@ pub struct Process {
     pub euid: u32,
     /// Effective group id.
     pub egid: u32,
-    /// Who logged in, whatever became of the user id since.
+    /// The user id of the login that it descends from; none if there was none.
     pub loginuid: Option<u32>,
     /// The audit session of that login.
     pub session: Option<u32>,
     /// The parent process.
     pub ppid: u32,
-    /// Its own number in its own pid namespace.
+    /// Its pid in its own pid namespace.
     pub ns_pid: u32,
     /// The inode of that namespace.
     pub pid_ns: u32,
     /// The namespace's depth; 0 is the initial one.
     pub ns_level: u32,
-    /// It is on its way out.
+    /// It has begun to exit.
     pub exiting: bool,
-    /// It is dead and waits for its parent.
+    /// It has exited, and its parent has not waited for it yet.
     pub zombie: bool,
-    /// It is a thread of the kernel.
+    /// It is a kernel thread.
     pub kernel_thread: bool,
-    /// The thread's name, any bytes up to the first NUL.
+    /// The thread's name: any bytes up to the first NUL.
     pub comm: Comm,
     /// The parent process's name.
     pub parent_comm: Comm,
 }
 
 impl Process {
-    /// Names what runs in it.
+    /// The key of the program that it runs.
     pub const fn image_key(&self) -> ImageKey {
         ImageKey {
             pid: self.pid,
@@ -56,14 +56,14 @@ impl Process {
     }
 }
 
-/// What a process is between two execs: its key in the table of images.
+/// Identifies a process between two execs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ImageKey {
     /// The process.
     pub pid: u32,
-    /// +1 for each exec.
+    /// The kernel's count of execs: +1 for each.
     pub exec_id: u32,
-    /// When its leader started, in nanoseconds of `CLOCK_BOOTTIME`.
+    /// When it started, in nanoseconds of `CLOCK_BOOTTIME`.
     pub start_ns: u64,
 }
 
@@ -79,13 +79,13 @@ impl Comm {
     }
 }
 
-/// Who told what a record says of a process.
+/// Where the data about a process comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// The kernel, at the moment of the call.
     Kernel,
-    /// `/proc`, some time later, with the start time to tell a process from
-    /// another of the same number.
+    /// `/proc`, some time later. The start time shows that it is still the same
+    /// process.
     Proc,
 }
 
@@ -102,30 +102,30 @@ impl Source {
     }
 }
 
-/// What is the same for all calls of a process between two execs.
+/// The program that a process runs, from one exec to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// Which process.
+    /// The process.
     pub key: ImageKey,
     /// The executable's path in its mount namespace.
     pub exe: Vec<u8>,
-    /// The file has no name any more.
+    /// The executable has been deleted or replaced since.
     pub exe_deleted: bool,
-    /// Arguments, each with a NUL behind it.
+    /// The arguments, each followed by a NUL.
     pub args: Vec<u8>,
-    /// Some of the path or of the arguments is missing.
+    /// The path or the arguments were too long and are cut.
     pub truncated: bool,
     /// The arguments could not be read in the kernel: they were paged out.
     pub args_unreadable: bool,
-    /// The controlling terminal's name; empty if there is none.
+    /// The name of the controlling terminal; empty if there is none.
     pub tty: Vec<u8>,
 }
 
 /// A cgroup's path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CgroupPath {
-    /// As the processes in it name it.
+    /// The key by which its processes refer to it.
     pub key: u64,
-    /// From the root of the hierarchy.
+    /// The path from the root of the hierarchy.
     pub path: Vec<u8>,
 }

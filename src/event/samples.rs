@@ -1,11 +1,11 @@
-//! Records for tests.
+//! Events for tests.
 
 use super::{
     call::{Abi, Call, Syscall},
     process::{Comm, Process},
 };
 
-/// A process with a number of its own and nothing else.
+/// A process with a pid of its own; the rest is the same for all.
 pub fn process(pid: u32) -> Process {
     Process {
         pid,
@@ -31,7 +31,7 @@ pub fn process(pid: u32) -> Process {
     }
 }
 
-/// A call at a time, to process 2 by process 1.
+/// A call of process 1 to process 2, at a time.
 pub fn call(time_ns: u64) -> Call {
     Call {
         time_ns,

@@ -1,4 +1,18 @@
 //! Which programs are attached, and where: the plan, and what came of it.
+//!
+//! There are three ways to see the exits and entries of calls, and no kernel on
+//! which one of them is best in every respect. Tracepoints of the six calls cost
+//! least, but 32-bit callers never reach them, and from 7.2 on the kernel may
+//! skip their programs. Kprobes on the functions behind the calls see 32-bit
+//! callers and are not skipped, but not every kernel has them. The tracepoints
+//! of all system calls see everything, and every system call on the machine pays
+//! for them.
+//!
+//! A [`Plan`] is the choice, made before anything is loaded, because only the
+//! programs that it needs are loaded. [`Coverage`] is what the kernel then took:
+//! kprobes for 32-bit callers are optional, and where they are refused those
+//! calls are seen at their signal only. If kprobes are refused that `auto` chose,
+//! the plan's fallback takes their place.
 
 use std::path::Path;
 
@@ -13,7 +27,7 @@ use super::{
 use crate::event::{Abi, Syscall};
 
 /// The first kernel that runs programs on system call tracepoints preemptibly,
-/// and skips them.
+/// and so may skip them.
 const SKIPPING: (u32, u32) = (7, 2);
 
 /// The programs at the entry tracepoints, which their sections name.
@@ -42,8 +56,7 @@ pub(super) struct Plan {
     compat: bool,
     /// The kernel may skip exit probes.
     skippable: bool,
-    /// What to attach if this is refused. Only where the caller left the choice
-    /// to us.
+    /// What to attach if this is refused; only if the caller left us the choice.
     fallback: Option<Mode>,
 }
 
@@ -51,7 +64,7 @@ pub(super) struct Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Coverage {
     mode: Mode,
-    /// All calls of 32-bit callers are probed, at whatever hooks.
+    /// The calls of 32-bit callers are probed.
     compat: bool,
     skippable: bool,
 }
@@ -67,10 +80,10 @@ pub(super) struct Attached {
 }
 
 impl Plan {
-    /// The best that the caller allows and this kernel takes.
+    /// Chooses the best that the caller allows and this kernel supports.
     ///
     /// # Errors
-    /// When the caller asks for what this kernel does not take.
+    /// When this kernel does not support what the caller asks for.
     pub(super) fn new(attach: Attach) -> Result<Self> {
         let skips = preflight::version(&preflight::release()).is_some_and(|it| it >= SKIPPING);
         let kprobes = match attach {
@@ -107,8 +120,8 @@ impl Plan {
         })
     }
 
-    /// Whether a program must be loaded. All are loaded before the first is
-    /// attached, so those of the fallback must be, too.
+    /// Whether a program must be loaded. Those of the fallback must be, too: all
+    /// programs are loaded before the first is attached.
     pub(super) fn needs(self, program: &str) -> bool {
         let plans = [Some(self), self.fallback()];
         (plans.into_iter().flatten())
@@ -116,8 +129,8 @@ impl Plan {
             .any(|point| point.program == program)
     }
 
-    /// Exits before entries: an entry without its exit would look like a call
-    /// that never ended.
+    /// Exits come before entries: an entry without its exit would look like a
+    /// call that never returned.
     fn attach_points(self) -> Vec<AttachPoint> {
         let mut exits = Vec::new();
         let mut entries = Vec::new();
@@ -130,7 +143,8 @@ impl Plan {
                 exits.extend(Syscall::ALL.map(AttachPoint::syscall_exit));
                 entries.extend(TRACEPOINT_ENTRIES.map(AttachPoint::section));
             }
-            // The tracepoints see exits of calls that never reach the function.
+            // A call that seccomp refuses never reaches the function, but it has
+            // an exit.
             Mode::Kprobe => exits.extend(Syscall::ALL.map(AttachPoint::syscall_exit)),
         }
         for (function, optional) in self.functions() {
@@ -184,8 +198,8 @@ impl Plan {
         }
     }
 
-    /// What is seen if this is attached; `compat`: with all the kprobes for
-    /// 32-bit callers.
+    /// What is seen if this is attached. `compat`: the kernel took the kprobes
+    /// for 32-bit callers.
     pub(super) const fn coverage(self, compat: bool) -> Coverage {
         Coverage {
             mode: self.mode,
@@ -194,18 +208,19 @@ impl Plan {
         }
     }
 
-    /// The kernel may skip exit probes, so that the witness must report calls.
+    /// The kernel may skip exit probes, so the witness must send calls as well.
     pub(super) const fn is_skippable(self) -> bool {
         self.skippable
     }
 
+    /// How calls in the machine's own ABI are hooked.
     pub(super) const fn mode(self) -> Mode {
         self.mode
     }
 }
 
 impl Coverage {
-    /// How the system calls are hooked, as the `started` line names it.
+    /// The name in the `started` line.
     pub(super) const fn name(self) -> &'static str {
         match self.mode {
             Mode::Tracepoint if self.compat => "tracepoint+kprobe",
@@ -247,7 +262,7 @@ impl Coverage {
     }
 }
 
-/// Whether this kernel takes kprobes.
+/// Checks that this kernel supports kprobes.
 fn kprobes() -> Result<()> {
     const PMU: &str = "/sys/bus/event_source/devices/kprobe/type";
     let loads = (ProgramType::Kprobe.is_supported()).is_ok_and(|supported| supported);

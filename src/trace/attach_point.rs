@@ -3,7 +3,7 @@
 use anyhow::Result;
 use libbpf_rs::{Link, ProgramMut, TracepointCategory};
 
-use super::words::explain;
+use super::libbpf_log::explain;
 use crate::event::Syscall;
 
 /// A program and where it is hooked.
@@ -11,25 +11,25 @@ use crate::event::Syscall;
 pub(super) struct AttachPoint {
     /// The program.
     pub(super) program: &'static str,
-    /// What messages call it: the hook, or the program where that says more.
+    /// The name in messages: that of the hook, if it differs from the program's.
     pub(super) name: String,
     hook: Hook,
-    /// For 32-bit callers: where the kernel refuses it, less is seen.
+    /// For 32-bit callers. If the kernel refuses it, tracing goes on without.
     pub(super) optional: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Hook {
-    /// The program's section names it.
+    /// The one that the program's section names.
     Section,
-    /// The system call tracepoint of the attach point's name.
+    /// The system call tracepoint of that name.
     Tracepoint,
-    /// The kernel function of the attach point's name.
+    /// The kernel function of that name.
     Kprobe { exit: bool },
 }
 
 impl AttachPoint {
-    /// Where the program's section says.
+    /// The hook that the program's section names.
     pub(super) fn section(program: &'static str) -> Self {
         Self {
             program,
@@ -79,9 +79,9 @@ impl AttachPoint {
     }
 }
 
-/// The prefixes of the kernel's functions behind system calls: of native ones,
-/// of 32-bit ones, and of 32-bit ones whose arguments need translation. On
-/// arm64, one function is behind most system calls of both widths.
+/// The prefixes of the kernel's functions behind system calls: those for native
+/// callers, those for 32-bit callers, and those for 32-bit callers whose
+/// arguments need translation. On arm64 the first two are the same functions.
 #[cfg(target_arch = "x86_64")]
 const PREFIXES: [&str; 3] = ["__x64_sys_", "__ia32_sys_", "__ia32_compat_sys_"];
 #[cfg(not(target_arch = "x86_64"))]
@@ -94,8 +94,8 @@ pub(super) fn native_functions() -> Vec<String> {
     Syscall::ALL.map(function).into()
 }
 
-/// The functions behind 32-bit callers' system calls; some are those of native
-/// callers as well.
+/// The functions behind 32-bit callers' system calls. On arm64 some are behind
+/// native callers' as well.
 pub(super) fn compat_functions() -> Vec<String> {
     let [_, same, translated] = PREFIXES;
     let function = |syscall: Syscall| {

@@ -7,8 +7,7 @@ use libbpf_rs::Object;
 use super::{globals::Globals, raw::recursion_misses};
 use crate::loss::Counters;
 
-/// Adds up what the CPUs counted. `probe_skipped` is what [`skipped_exits`] last
-/// gave.
+/// Adds up what the CPUs counted. `probe_skipped` comes from [`skipped_exits`].
 pub(super) fn sum(globals: &Globals<'_>, probe_skipped: u64) -> Counters {
     let mut sum = Counters {
         probe_skipped,
@@ -26,8 +25,8 @@ pub(super) fn sum(globals: &Globals<'_>, probe_skipped: u64) -> Counters {
     sum
 }
 
-/// Asks the kernel how many exits no program saw, because it skipped them. A
-/// skipped entry loses nothing: the exit reports the call.
+/// Asks the kernel how many exits no program saw because it skipped them. A
+/// skipped entry loses nothing, because the exit sends the call.
 pub(super) fn skipped_exits(object: &Object, globals: &Globals<'_>) -> u64 {
     let skips = |wanted: &str| -> u64 {
         (object.progs())
@@ -36,8 +35,8 @@ pub(super) fn skipped_exits(object: &Object, globals: &Globals<'_>) -> u64 {
             .sum()
     };
     // With kprobes, two programs watch each exit, and only what both missed is
-    // lost. The order of these three readings matters: a call that returns
-    // between them is then seen but not skipped, and never the other way.
+    // lost. Skips are read before sightings: a call that returns in between is
+    // then taken as seen, and never as lost.
     let (exits, kprobe_exits) = (
         skips("syscall_exit") + skips("raw_exit"),
         skips("kprobe_exit"),

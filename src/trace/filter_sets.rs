@@ -5,8 +5,8 @@ use libbpf_rs::{MapCore, MapFlags, MapImpl};
 
 use super::{options::Filters, wire};
 
-/// Replaces the members of one bank. It must not be the bank in force: between
-/// the first change and the last it holds half of what was asked for.
+/// Replaces the members of one bank. It must not be the bank in force, because
+/// the members change one by one.
 pub(super) fn replace(map: &MapImpl<'_>, bank: u8, filters: &Filters) -> Result<()> {
     let stale: Vec<Vec<u8>> = (map.keys())
         .filter(|key| wire::bank_of(key) == Some(bank.into()))

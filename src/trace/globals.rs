@@ -11,17 +11,18 @@ use super::{
 };
 use crate::event::Abi;
 
-/// The object's `.bss`, which libbpf maps into this process. The programs read
-/// and write it at any time, so nothing here keeps a reference into it.
+/// The object's `.bss`, which libbpf maps into this process. The programs may
+/// read and write it at any moment, so each access is volatile, and of whole
+/// variables.
 pub(super) struct Globals<'obj> {
     bss: &'obj mut types::bss,
-    /// CPUs that this machine can have.
+    /// How many CPUs this machine can have.
     cpus: usize,
 }
 
 impl<'obj> Globals<'obj> {
     /// # Errors
-    /// When the programs have no room for the counters of so many CPUs.
+    /// When the machine can have more CPUs than there are counters.
     pub(super) fn new(bss: Option<&'obj mut types::bss>, cpus: usize) -> Result<Self> {
         let bss = bss.context("the BPF object has no .bss")?;
         let room = bss.counters.len();
@@ -41,23 +42,24 @@ impl<'obj> Globals<'obj> {
         write_shared(&mut self.bss.trace_state, types::trace_state::TRACE_DRAIN);
     }
 
+    /// Which arguments of processes leave the kernel.
     pub(super) fn set_args(&mut self, args: Args) {
         write_shared(&mut self.bss.args_mode, wire::args_mode(args));
     }
 
+    /// How the programs are attached.
     pub(super) fn set_plan(&mut self, plan: Plan) {
         write_shared(&mut self.bss.attach_mode, wire::attach_mode(plan.mode()));
         write_shared(&mut self.bss.exits_skippable, plan.is_skippable().into());
     }
 
-    /// Tells the witness which calls' exits are probed, so that it does not
-    /// report those calls itself.
+    /// The calls whose exits are probed. Others are sent by the witness.
     pub(super) fn set_exits_probed(&mut self, abis: impl Iterator<Item = Abi>) {
         write_shared(&mut self.bss.exits_probed, wire::abi_bits(abis));
     }
 
-    /// This process's number in the initial pid namespace, from which the
-    /// programs know a canary.
+    /// This process's pid in the initial pid namespace. Its signals 0 to itself
+    /// are canaries.
     pub(super) fn set_own_pid(&mut self, pid: u32) {
         write_shared(&mut self.bss.own_pid, pid);
     }
@@ -73,7 +75,7 @@ impl<'obj> Globals<'obj> {
         u8::from(read_shared(&self.bss.filter_bank) == 0)
     }
 
-    /// Fills a bank, whose sets must be filled already, and puts it in force.
+    /// Fills a bank and puts it in force. Its sets must be filled already.
     pub(super) fn switch_filters(&mut self, bank: u8, filters: &Filters) {
         if let Some(room) = self.bss.filters.get_mut(usize::from(bank)) {
             write_shared(room, wire::filters(filters, bank));

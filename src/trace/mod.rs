@@ -1,10 +1,58 @@
-//! The only code that sees libbpf: open, configure, load, attach, drain.
+//! Tracing: the programs in the kernel, and what this process does with them.
+//! Nothing else in the crate sees libbpf.
+//!
+//! # Constraints
+//!
+//! The programs run in the context of whoever sends a signal, so a record must
+//! leave the kernel without waiting: it is sent, or it is refused and counted.
+//! Nothing may be lost without being counted.
+//!
+//! What costs most is to wake this process. The rings are therefore a perf
+//! buffer, which takes a watermark in bytes: a ring asks to be read when a
+//! quarter of it is full, and the caller reads all of them after a while in any
+//! case. `ring.rs` has the details.
+//!
+//! The oldest kernel is 5.10, and kernels differ in what they let programs
+//! attach to and in what they skip. [`preflight`] asks for what is missing
+//! before it is tried, so that an error names it and its cure.
+//!
+//! # Start and end
+//!
+//! [`Tracer::load`] loads the programs and then makes the rings.
+//! [`Tracer::attach`] comes after that, for a program that runs before there is
+//! a ring has its records refused. Exits are attached before entries, because
+//! an entry whose exit nobody sees looks like a call that never returned. Only
+//! then are the programs switched on, all at once, by one variable.
+//!
+//! [`Tracer::detach`] goes the other way. The variable keeps new calls out while
+//! those that were entered are still completed; then the programs are detached.
+//! One more [`Tracer::drain`] brings the last records.
+//!
+//! # What is missing
+//!
+//! A call can be lost in the kernel in three ways, and each has its count in
+//! [`Counters`]. A ring refuses its record (`ring_full`, `ring_absent`,
+//! `ring_error`). Its entry was not seen and its arguments are gone
+//! (`entry_missing`). Or the kernel skipped the exit program, which therefore
+//! could count nothing itself (`probe_skipped`). Linux does not start a program
+//! on a CPU where it is running already. From 7.2 on programs on the tracepoints
+//! of single system calls can be preempted while they run, so anyone can arrange
+//! for another call's exit to be skipped. The kernel counts its skips, and
+//! `counters.rs` reads them. `sequence.rs` checks all of this against the numbers
+//! of the records that came.
+//!
+//! # CPUs that come and go
+//!
+//! A ring belongs to a CPU. When the CPU goes off line the ring is gone for
+//! good, and a CPU that comes on line has none, so its records are refused as
+//! `ring_absent`. [`Tracer::follow_cpus`] notices both and makes all rings again.
 
 mod attach;
 mod attach_point;
 mod counters;
 mod filter_sets;
 mod globals;
+mod libbpf_log;
 mod options;
 pub mod preflight;
 mod raw;
@@ -12,7 +60,6 @@ mod ring;
 mod sequence;
 mod skel;
 mod wire;
-mod words;
 
 use std::{
     mem::MaybeUninit,
@@ -29,9 +76,9 @@ use libbpf_rs::{
 use self::{
     attach::{Coverage, Plan},
     globals::Globals,
+    libbpf_log::{capture_warnings, explain},
     ring::Rings,
     skel::{SigtrailSkel, SigtrailSkelBuilder},
-    words::{capture_warnings, explain},
 };
 pub use self::{
     options::{Args, Attach, COMM_MAX, Filters, Options},
@@ -42,7 +89,7 @@ use crate::{event::Batch, loss::Counters};
 /// The tracer's memory; the caller owns it so that the tracer can borrow it.
 pub type Storage = MaybeUninit<OpenObject>;
 
-/// The programs, loaded and attached, with their rings.
+/// The programs in the kernel, and their rings.
 pub struct Tracer<'obj> {
     // Dropped in this order: no program outlives the rings that it writes to.
     links: Vec<Link>,

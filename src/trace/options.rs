@@ -1,4 +1,4 @@
-//! What to trace, and how: what a caller asks of the tracer.
+//! What to trace, and how.
 
 use crate::{event::Syscall, names::SignalSet};
 
@@ -18,15 +18,15 @@ pub struct Options {
 /// How to hook the system calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Attach {
-    /// What sees most, and costs least, on this kernel
+    /// Whichever sees most on this kernel, at the least cost
     #[default]
     Auto,
-    /// Their tracepoints alone
+    /// The tracepoints of the six calls
     Tracepoint,
-    /// The functions behind them, those of 32-bit callers included
+    /// Kprobes on the functions behind the calls, also those of 32-bit callers
     Kprobe,
-    /// The tracepoints of all system calls: 32-bit callers included, but each
-    /// system call on the machine pays
+    /// The tracepoints of all system calls: sees 32-bit callers, but slows down
+    /// every system call on the machine
     Raw,
 }
 
@@ -48,9 +48,9 @@ pub enum Args {
     /// All of them, up to 1023 bytes
     #[default]
     Full,
-    /// The first, which usually is the command
+    /// Only the first, which is usually the command
     First,
-    /// None, as they may hold secrets
+    /// None: they may hold secrets
     None,
 }
 

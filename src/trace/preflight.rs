@@ -1,5 +1,5 @@
-//! What tracing needs of the machine, asked before it is tried, so that a
-//! refusal names the thing that is missing and the way to get it.
+//! What tracing needs of the machine. It is checked before it is tried, so that
+//! a refusal names what is missing and how to get it.
 
 use std::{fs, io, path::Path};
 
@@ -16,16 +16,16 @@ const TRACEFS_MAGIC: u64 = 0x7472_6163;
 /// The oldest kernel whose verifier takes the programs.
 const OLDEST: (u32, u32) = (5, 10);
 
-/// One thing that must be in place.
+/// One thing that tracing needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Need {
-    /// What is asked, in a word or two.
+    /// Its name in `sigtrail doctor`.
     pub name: &'static str,
-    /// Says what was found, or what is wrong and how to repair it.
+    /// Returns what was found. The error is what is wrong and how to repair it.
     pub check: fn() -> Result<String>,
 }
 
-/// In the order in which one makes sense of the next.
+/// In the order in which they are checked: one that fails may explain the next.
 pub const NEEDS: [Need; 4] = [
     Need {
         name: "kernel",
@@ -73,7 +73,7 @@ pub fn release() -> String {
         .into_owned()
 }
 
-/// The two numbers that a release starts with.
+/// The two numbers at the start of a release.
 pub fn version(release: &str) -> Option<(u32, u32)> {
     let mut parts = release.split(|c: char| !c.is_ascii_digit());
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
@@ -126,10 +126,10 @@ fn is_tracefs(path: &str) -> bool {
 }
 
 fn tracefs() -> Result<String> {
-    // libbpf looks in both places.
-    for place in [TRACEFS, "/sys/kernel/debug/tracing"] {
-        if is_tracefs(place) {
-            return tracepoints(place);
+    // libbpf looks in both directories.
+    for directory in [TRACEFS, "/sys/kernel/debug/tracing"] {
+        if is_tracefs(directory) {
+            return tracepoints(directory);
         }
     }
     mount("tracefs", TRACEFS, "tracefs", MountFlags::empty(), None).map_err(|error| {
@@ -141,17 +141,17 @@ fn tracefs() -> Result<String> {
     tracepoints(TRACEFS).map(|found| format!("{found} (mounted just now)"))
 }
 
-fn tracepoints(place: &str) -> Result<String> {
-    let id = Path::new(place).join("events/syscalls/sys_enter_kill/id");
+fn tracepoints(tracefs: &str) -> Result<String> {
+    let id = Path::new(tracefs).join("events/syscalls/sys_enter_kill/id");
     match rustix::fs::accessat(
         CWD,
         &id,
         rustix::fs::Access::READ_OK,
         rustix::fs::AtFlags::EACCESS,
     ) {
-        Ok(()) => Ok(place.to_owned()),
+        Ok(()) => Ok(tracefs.to_owned()),
         Err(rustix::io::Errno::NOENT) => bail!(
-            "{place} has no system call tracepoints: the kernel was built without \
+            "{tracefs} has no system call tracepoints: the kernel was built without \
              CONFIG_FTRACE_SYSCALLS; boot one that has it"
         ),
         Err(error) => bail!(

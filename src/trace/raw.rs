@@ -1,4 +1,4 @@
-//! What libbpf-rs has no safe call for: memory that the kernel writes, and a
+//! What libbpf-rs has no safe call for: memory shared with the programs, and a
 //! program's statistics.
 
 use std::{
@@ -10,22 +10,22 @@ use libbpf_sys as sys;
 
 /// Reads what a BPF program may be writing at this moment. An aligned integer
 /// is read whole; a struct may mix values of neighbouring moments.
-pub fn read_shared<T: Copy>(place: &T) -> T {
-    // SAFETY: a reference is valid and aligned; volatile keeps the compiler
-    // from assuming that it does not change.
-    unsafe { std::ptr::read_volatile(place) }
+pub(super) fn read_shared<T: Copy>(variable: &T) -> T {
+    // SAFETY: a reference is valid and aligned. A volatile read keeps the
+    // compiler from assuming that the value does not change.
+    unsafe { std::ptr::read_volatile(variable) }
 }
 
 /// Writes what a BPF program may be reading at this moment.
-pub fn write_shared<T: Copy>(place: &mut T, value: T) {
+pub(super) fn write_shared<T: Copy>(variable: &mut T, value: T) {
     // SAFETY: as in `read_shared`.
-    unsafe { std::ptr::write_volatile(place, value) }
+    unsafe { std::ptr::write_volatile(variable, value) }
 }
 
 /// How often the kernel skipped a program because it, or another of its kind,
-/// was already running on that CPU. Counted by kernels from 5.12 on, for
+/// was already running on that CPU. Kernels count this from 5.12 on, for
 /// tracepoints from 6.7 on.
-pub fn recursion_misses(program: BorrowedFd<'_>) -> io::Result<u64> {
+pub(super) fn recursion_misses(program: BorrowedFd<'_>) -> io::Result<u64> {
     let mut info = sys::bpf_prog_info::default();
     let mut len = size_of::<sys::bpf_prog_info>() as u32;
     // SAFETY: `info` is zeroed, so it asks for no arrays, and `len` is its size.

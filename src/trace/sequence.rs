@@ -1,8 +1,11 @@
-//! The sequence numbers of each CPU's records: a gap shows a loss.
+//! The sequence numbers of each CPU's records.
+//!
+//! A CPU numbers each record that it tries to send, from 1. So the last number
+//! that came, less the records that came, is what is missing up to there.
 
 use crate::event::RecordNumber;
 
-/// What came from each CPU since the first drain.
+/// What came from each CPU since the start.
 #[derive(Debug)]
 pub(super) struct Sequences {
     cpus: Vec<Cpu>,
@@ -19,7 +22,7 @@ struct Cpu {
 }
 
 impl Sequences {
-    /// Nothing yet, from so many CPUs.
+    /// Nothing has come yet. `cpus` is how many CPUs the machine can have.
     pub(super) fn new(cpus: usize) -> Self {
         Self {
             cpus: vec![Cpu::default(); cpus],
@@ -27,7 +30,7 @@ impl Sequences {
         }
     }
 
-    /// Notes a record that filled so many bytes of its ring.
+    /// Counts a record that filled `bytes` of its ring.
     pub(super) fn note(&mut self, number: RecordNumber, bytes: usize) {
         if let Some(cpu) = self.cpus.get_mut(number.cpu as usize) {
             cpu.last = cpu.last.max(number.seq);
@@ -37,6 +40,7 @@ impl Sequences {
         }
     }
 
+    /// To be called before each drain.
     pub(super) fn start_drain(&mut self) {
         self.cpus.iter_mut().for_each(|cpu| cpu.bytes = 0);
     }

@@ -1,4 +1,4 @@
-//! A record -> an event.
+//! Turns a record into an event.
 
 use super::{
     super::skel::types,
@@ -29,8 +29,8 @@ fn read<T: Wire>(bytes: &[u8], needed: usize) -> Result<T, Malformed> {
     layout::read(bytes, needed).ok_or(Malformed::Short)
 }
 
-/// Decodes one sample. The kernel pads samples, so they may be longer than
-/// the record, and it aligns them to 4 bytes only.
+/// Decodes one record. `bytes` may be longer than the record, and need not be
+/// aligned.
 ///
 /// # Errors
 /// [`Malformed`] for bytes that the BPF programs of this build cannot have sent.
@@ -147,7 +147,7 @@ fn recipient(wire: &types::recipient) -> Result<Recipient, Malformed> {
     })
 }
 
-/// None if the kernel was not asked to send a signal.
+/// None if no signal was sent.
 fn fate(wire: &types::recipient) -> Result<Option<Fate>, Malformed> {
     let Some(outcome) = numbers::outcome(wire.outcome) else {
         return Ok(None);
@@ -196,7 +196,7 @@ fn cgroup(bytes: &[u8]) -> Result<CgroupPath, Malformed> {
     })
 }
 
-/// Names, leaf first, each with a NUL behind it -> a path.
+/// Turns names, the last one first and each with a NUL after it, into a path.
 fn path(names: &[u8]) -> Vec<u8> {
     let mut path = Vec::with_capacity(names.len() + 1);
     let names = names.strip_suffix(&[0]).unwrap_or(names);

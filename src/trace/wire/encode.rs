@@ -1,4 +1,4 @@
-//! What the caller asks for -> what the programs read.
+//! Turns what the caller asks for into what the programs read.
 
 use super::{
     super::{
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::event::{Abi, Syscall};
 
-/// The filters without the members of their sets, which [`filter_keys`] gives.
+/// The filters, without the members of their sets: see [`filter_keys`].
 pub fn filters(filters: &Filters, bank: u8) -> types::filters {
     let syscalls = if filters.syscalls.is_empty() {
         &Syscall::ALL[..]
@@ -31,7 +31,7 @@ pub fn filters(filters: &Filters, bank: u8) -> types::filters {
     }
 }
 
-/// The members of the filters' sets, as keys of the map that holds them.
+/// The members of the filters' sets, as keys of the map that holds them all.
 pub fn filter_keys(filters: &Filters, bank: u8) -> Vec<types::filter_key> {
     use types::filter_kind as Kind;
     let numbers = [
@@ -67,13 +67,13 @@ fn filter_key(bank: u8, kind: types::filter_kind, member: &[u8]) -> types::filte
     key
 }
 
-/// The bank of a key in the map; none if it is no key.
+/// The bank of a key of that map; none if the bytes are no key.
 pub fn bank_of(key: &[u8]) -> Option<u32> {
     let key: types::filter_key = read(key, size_of::<types::filter_key>())?;
     Some(key.bank)
 }
 
-/// Bit by ABI.
+/// A bit for each ABI.
 pub fn abi_bits(abis: impl IntoIterator<Item = Abi>) -> u32 {
     (abis.into_iter()).fold(0, |bits, abi| bits | 1 << call_abi(abi).0)
 }

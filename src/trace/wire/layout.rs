@@ -14,9 +14,9 @@ pub const IMAGE_HEAD: usize = offset_of!(types::image, data);
 /// Bytes of a cgroup's record before its path.
 pub const CGROUP_HEAD: usize = offset_of!(types::cgroup_record, path);
 
-// Sizes and offsets on the wire. The structs are generated from the same
-// header that the programs are compiled from, so both sides always agree; what
-// fails here is a change that nobody meant to make.
+// Both sides always agree, because the structs are generated from the header
+// that the programs are compiled from. What fails here is a change of the wire
+// that was not meant.
 const _: () = {
     assert!(size_of::<types::header>() == 24);
     assert!(size_of::<types::process>() == 104);
@@ -37,7 +37,7 @@ const _: () = {
     assert!(offset_of!(types::cgroup_record, header) == 0);
     assert!(align_of::<types::call>() == 8);
 
-    // A name and its NUL fill a key's value.
+    // A name and its NUL fill the value of a key.
     assert!(size_of::<types::filter_key>() - offset_of!(types::filter_key, value) == COMM_MAX + 1);
 };
 
@@ -63,17 +63,17 @@ unsafe impl Wire for types::cgroup_record {}
 // SAFETY: as for `header`.
 unsafe impl Wire for types::filter_key {}
 
-/// Reads a record of which at least `needed` bytes were sent. What is missing
-/// behind them is zero. `bytes` may be longer than the record, and need not be
-/// aligned.
+/// Reads a record. Returns none if there are fewer than `needed` bytes. Fields
+/// for which there are no bytes are zero. `bytes` may be longer than the record,
+/// and need not be aligned.
 pub fn read<T: Wire>(bytes: &[u8], needed: usize) -> Option<T> {
     if bytes.len() < needed {
         return None;
     }
     let mut record = T::default();
     let len = bytes.len().min(size_of::<T>());
-    // SAFETY: `len` bytes are there to read and fit into `record`, for which
-    // every bit pattern is a value. A copy of bytes asks for no alignment.
+    // SAFETY: `len` bytes are there to read, and they fit into `record`, for
+    // which every bit pattern is a value. Bytes have no alignment.
     unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), (&raw mut record).cast::<u8>(), len) };
     Some(record)
 }

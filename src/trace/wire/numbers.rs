@@ -1,18 +1,18 @@
 //! The numbers of event.h's enums, and what each stands for.
 //!
-//! The skeleton makes a struct of one integer of a C enum, for a record may hold
-//! any number. Each enum of `event` is paired with its C enum here, once: a
-//! `match` gives the C constant of a variant, and a table the variant of a
-//! number. They are checked against each other when this is compiled.
+//! The skeleton turns a C enum into a struct of one integer, because a record
+//! may hold any number. Each is paired with its enum of `event` here, once: a
+//! `match` has the C constant of each variant, a table has the variant of each
+//! number, and the compiler checks one against the other.
 
 use super::super::skel::types;
 use crate::event::{Abi, Disposition, Outcome, Syscall};
 
-/// At the index that is its number.
+/// Each system call, at the index that is its number.
 const SYSCALLS: [Syscall; Syscall::ALL.len()] = Syscall::ALL;
-/// Likewise.
+/// Each ABI, likewise.
 const ABIS: [Abi; Abi::ALL.len()] = Abi::ALL;
-/// Likewise; all that have a number of their own.
+/// Each known outcome, likewise.
 const OUTCOMES: [Outcome; 5] = [
     Outcome::Delivered,
     Outcome::Ignored,
@@ -20,10 +20,10 @@ const OUTCOMES: [Outcome; 5] = [
     Outcome::Overflow,
     Outcome::LostInfo,
 ];
-/// Likewise.
+/// Each disposition, likewise.
 const DISPOSITIONS: [Disposition; Disposition::ALL.len()] = Disposition::ALL;
 
-/// Checks that each variant stands in its table at its number.
+/// Checks that each variant is in its table at the index that is its number.
 macro_rules! assert_numbered {
     ($table:ident, $number:ident) => {
         const _: () = {
@@ -85,8 +85,8 @@ const fn outcome_number(outcome: Outcome) -> types::outcome {
     }
 }
 
-/// What the kernel did with a signal; none if it was not asked to send one.
-/// These are the kernel's own numbers, so a later one may have more of them.
+/// What the kernel did with a signal; none if no signal was sent. The numbers
+/// are the kernel's own, and a later kernel may have more of them.
 pub fn outcome(outcome: types::outcome) -> Option<Outcome> {
     if outcome == types::outcome::OUTCOME_NONE {
         return None;

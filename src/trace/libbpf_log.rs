@@ -1,22 +1,22 @@
-//! libbpf's words, kept for error messages.
+//! libbpf's warnings, kept for error messages.
 
 use std::{collections::VecDeque, sync::Mutex};
 
 use anyhow::anyhow;
 use libbpf_rs::PrintLevel;
 
-/// libbpf's own words on what went wrong, kept for the error message: it hands
-/// them to a plain function, so they need a static.
+/// The last warnings. A static, because libbpf calls a plain function.
 static WARNINGS: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
 const WARNINGS_KEPT: usize = 8;
 
-pub fn capture_warnings() {
+/// Keeps libbpf's warnings instead of printing them.
+pub(super) fn capture_warnings() {
     libbpf_rs::set_print(Some((PrintLevel::Warn, |_, text| {
         if let Ok(mut warnings) = WARNINGS.lock() {
             if warnings.len() == WARNINGS_KEPT {
                 warnings.pop_front();
             }
-            // The verifier's log has thousands of lines; its end says why.
+            // The verifier's log has thousands of lines. The reason is at the end.
             let text = text.trim();
             let last = (text.lines().rev())
                 .find(|line| !line.starts_with("-- END") && !line.starts_with("processed "));
@@ -36,8 +36,8 @@ fn take_warnings() -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// An error of libbpf's, in its own words.
-pub fn explain(error: libbpf_rs::Error) -> anyhow::Error {
+/// Adds libbpf's warnings to its error, which alone is a bare errno.
+pub(super) fn explain(error: libbpf_rs::Error) -> anyhow::Error {
     let warnings = take_warnings();
     let error = anyhow!("{error:#}");
     if warnings.is_empty() {
@@ -47,12 +47,12 @@ pub fn explain(error: libbpf_rs::Error) -> anyhow::Error {
     }
 }
 
-/// Why the kernel gave no rings, and what would help.
-pub fn explain_rings(error: anyhow::Error) -> anyhow::Error {
+/// Adds to an error what helps against it: the kernel refused the rings.
+pub(super) fn explain_rings(error: anyhow::Error) -> anyhow::Error {
     let code = error
         .downcast_ref::<std::io::Error>()
         .and_then(std::io::Error::raw_os_error);
-    // Two calls can fail with the same error; libbpf's words tell which did.
+    // Two calls can fail with the same error. The warning names the one that did.
     let mapped = (take_warnings().iter()).any(|text| text.contains("failed to mmap"));
     let hint = match code.map(rustix::io::Errno::from_raw_os_error) {
         Some(rustix::io::Errno::PERM) if mapped => {
