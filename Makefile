@@ -13,6 +13,7 @@ export CARGO_HOME ?= $(firstword $(wildcard $(addsuffix /.cargo,$(HOMES))))
 endif
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 BIN := target/release/sigtrail
+C_SOURCES := $(wildcard bpf/*.[ch] tests/*.c tests/bench/*.c)
 
 run: release ## build and trace: JSON lines on stdout (ARGS="--pretty" adds options)
 	@$(SUDO) $(BIN) $(ARGS)
@@ -25,6 +26,7 @@ test-kernels: needs ## trace for real on other kernels, in virtual machines (ARG
 
 check: test-needs ## formatting, lints and documentation, all without a warning
 	cargo fmt --all --check
+	clang-format --dry-run --Werror $(C_SOURCES)
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --test kernels -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
@@ -58,8 +60,9 @@ test-reproducible: ## build the static binary twice, in two places: the same byt
 	@packaging/build-needs static >&2
 	@tests/packages/reproducible
 
-fmt: ## format the sources
+fmt: test-needs ## format the sources
 	cargo fmt --all
+	clang-format -i $(C_SOURCES)
 
 clean: ## remove what was built
 	cargo clean

@@ -277,8 +277,8 @@ static __always_inline struct pt_regs *typed_regs(void)
 static __always_inline struct pt_regs *probed_regs(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct pt_regs *regs = BPF_CORE_READ(task, stack) + STACK_SIZE -
-			       bpf_core_type_size(struct pt_regs);
+	struct pt_regs *regs =
+		BPF_CORE_READ(task, stack) + STACK_SIZE - bpf_core_type_size(struct pt_regs);
 
 	return are_saved_by_user(regs) ? regs : 0;
 }

@@ -3,8 +3,7 @@
 #ifndef SIGTRAIL_FILTER_BPF_H
 #define SIGTRAIL_FILTER_BPF_H
 
-#define TARGET_SETS                                                                                \
-	(1 << FILTER_TARGET_PID | 1 << FILTER_TARGET_UID | 1 << FILTER_TARGET_COMM)
+#define TARGET_SETS (1 << FILTER_TARGET_PID | 1 << FILTER_TARGET_UID | 1 << FILTER_TARGET_COMM)
 
 struct filters filters[2];
 /* The bank in force. */

@@ -126,11 +126,12 @@ enum scratch_use {
 	SCRATCH_CALL = 0, /* or the witness's recipient */
 	SCRATCH_IDENTITY = 1,
 	SCRATCH_USES = 2,
+	SCRATCHES = HOOKS * SCRATCH_USES,
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, HOOKS *SCRATCH_USES);
+	__uint(max_entries, SCRATCHES);
 	__type(key, __u32);
 	__type(value, union scratch);
 } scratches SEC(".maps");

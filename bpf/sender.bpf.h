@@ -114,8 +114,8 @@ static __always_inline void correct_sent_info(struct call *call, struct kernel_s
 	} sent;
 
 	if (bpf_probe_read_kernel(&sent, sizeof(sent),
-				  (void *)info + bpf_core_field_offset(struct kernel_siginfo,
-								       _sifields)))
+				  (void *)info +
+					  bpf_core_field_offset(struct kernel_siginfo, _sifields)))
 		return;
 	call->si_code = BPF_CORE_READ(info, si_code);
 	call->si_value = sent.value;
@@ -257,8 +257,7 @@ static __always_inline void fill_slot(struct slot *slot, const struct args *a,
 
 static __always_inline int is_group_call(const struct call *call)
 {
-	return (call->syscall == SYSCALL_KILL && call->target <= 0) ||
-	       call->flags & CALL_TO_GROUP;
+	return (call->syscall == SYSCALL_KILL && call->target <= 0) || call->flags & CALL_TO_GROUP;
 }
 
 /* Does the call mean a process, whichever of its threads the number names? */

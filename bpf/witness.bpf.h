@@ -22,8 +22,7 @@ static __always_inline enum disposition read_disposition(struct task_struct *tas
 		      bpf_core_field_offset(struct k_sigaction, sa.sa_handler);
 	__u64 handler = 0;
 
-	bpf_probe_read_kernel(&handler, sizeof(handler),
-			      (void *)task->sighand + place);
+	bpf_probe_read_kernel(&handler, sizeof(handler), (void *)task->sighand + place);
 	return handler > 1 ? DISPOSITION_HANDLER : handler;
 }
 
@@ -156,8 +155,7 @@ static __always_inline struct slot *witnessed_slot(__s32 sig, struct kernel_sigi
 	if (slot && slot->start_time == current_start_time()) {
 		if (slot->state == SLOT_UNWANTED)
 			return 0;
-		if ((slot->state == SLOT_WANTED || slot->state == SLOT_TOLD) &&
-		    reaches(slot, task))
+		if ((slot->state == SLOT_WANTED || slot->state == SLOT_TOLD) && reaches(slot, task))
 			return is_sent_by(&slot->call, sig, info) ? slot : 0;
 	}
 	return late_entry(sig, info);

@@ -128,7 +128,8 @@ static long number_of(const char *name)
 struct infos {
 	int wide[32];
 	int narrow[32];
-} *infos;
+};
+static struct infos *infos;
 
 static void make_infos(void)
 {
@@ -588,8 +589,8 @@ static void obey(char **word)
 	} else if (!strcmp(command, "have")) {
 		have_signals();
 	} else if (!strcmp(command, "pidfd")) {
-		printf("%ld\n", result(syscall(SYS_pidfd_open, value_of(word[1]),
-					       value_of(word[2]))));
+		printf("%ld\n",
+		       result(syscall(SYS_pidfd_open, value_of(word[1]), value_of(word[2]))));
 	} else if (!strcmp(command, "open")) {
 		printf("%ld\n", result(open(word[1], O_RDONLY)));
 	} else if (!strcmp(command, "threadcall")) {
@@ -616,8 +617,8 @@ static void obey(char **word)
 	} else if (!strcmp(command, "deny")) {
 		printf("%ld\n", deny(number_of(word[1]), SECCOMP_RET_ERRNO | value_of(word[2])));
 	} else if (!strcmp(command, "forbid")) {
-		printf("%ld\n", deny(number_of(word[1]), word[2] ? SECCOMP_RET_KILL_THREAD :
-								  SECCOMP_RET_KILL_PROCESS));
+		printf("%ld\n", deny(number_of(word[1]),
+				     word[2] ? SECCOMP_RET_KILL_THREAD : SECCOMP_RET_KILL_PROCESS));
 	} else if (!strcmp(command, "flood")) {
 		flood(value_of(word[1]), value_of(word[2]),
 		      (struct flood){ value_of(word[3]), (int)value_of(word[4]) });

@@ -64,7 +64,8 @@ int main(int argc, char **argv)
 	cpu_set_t cpus;
 
 	if (argc != 5) {
-		fprintf(stderr, "usage: flood getppid|exists|ignored|pending|handled CPU WARM_UP_MS MS\n");
+		fputs("usage: flood getppid|exists|ignored|pending|handled CPU WARM_UP_MS MS\n",
+		      stderr);
 		return 2;
 	}
 	if (!strcmp(argv[1], "getppid")) {
