@@ -3,6 +3,9 @@
 #ifndef SIGTRAIL_ARCH_BPF_H
 #define SIGTRAIL_ARCH_BPF_H
 
+#include "event.h"
+#include "verifier.bpf.h"
+
 /* A call as it was made. Registers are 64 bits wide, of which the kernel uses
  * the low halves for numbers.
  */
@@ -15,18 +18,9 @@ struct args {
 /* A system call that sends no signal. */
 #define NO_SENDER (-1)
 
-/* From 5.11 on the verifier knows the type of the current task. */
-static __always_inline int current_is_typed(void)
-{
-	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
-}
-
 #define CURRENT(field)                                                                             \
 	(current_is_typed() ? bpf_get_current_task_btf()->field :                                  \
 			      BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), field))
-
-/* A register behind a pointer whose type the verifier knows, or does not. */
-#define SAVED(regs, typed, field) ((typed) ? (regs)->field : BPF_CORE_READ(regs, field))
 
 #if defined(__TARGET_ARCH_x86)
 
@@ -112,13 +106,13 @@ static __always_inline long returned(const struct pt_regs *ctx)
 
 static __always_inline __u32 saved_nr(const struct pt_regs *regs, const int typed)
 {
-	return SAVED(regs, typed, orig_ax);
+	return READ(typed, regs, orig_ax);
 }
 
 /* What stands where the result will. */
 static __always_inline __s32 saved_result(const struct pt_regs *regs, const int typed)
 {
-	return SAVED(regs, typed, ax);
+	return READ(typed, regs, ax);
 }
 
 /* Is that the call's first argument, where seccomp has put the registers back? */
@@ -131,15 +125,15 @@ static __always_inline void read_saved_args(struct args *a, const struct pt_regs
 					    const int typed)
 {
 	if (a->abi == ABI_I386) {
-		a->arg[0] = (__u32)SAVED(regs, typed, bx);
-		a->arg[1] = (__u32)SAVED(regs, typed, cx);
-		a->arg[2] = (__u32)SAVED(regs, typed, dx);
-		a->arg[3] = (__u32)SAVED(regs, typed, si);
+		a->arg[0] = (__u32)READ(typed, regs, bx);
+		a->arg[1] = (__u32)READ(typed, regs, cx);
+		a->arg[2] = (__u32)READ(typed, regs, dx);
+		a->arg[3] = (__u32)READ(typed, regs, si);
 	} else {
-		a->arg[0] = SAVED(regs, typed, di);
-		a->arg[1] = SAVED(regs, typed, si);
-		a->arg[2] = SAVED(regs, typed, dx);
-		a->arg[3] = SAVED(regs, typed, r10);
+		a->arg[0] = READ(typed, regs, di);
+		a->arg[1] = READ(typed, regs, si);
+		a->arg[2] = READ(typed, regs, dx);
+		a->arg[3] = READ(typed, regs, r10);
 	}
 }
 
@@ -225,13 +219,13 @@ static __always_inline long returned(const struct pt_regs *ctx)
 
 static __always_inline __u32 saved_nr(const struct pt_regs *regs, const int typed)
 {
-	return SAVED(regs, typed, syscallno);
+	return READ(typed, regs, syscallno);
 }
 
 /* What stands where the result will. */
 static __always_inline __s32 saved_result(const struct pt_regs *regs, const int typed)
 {
-	return SAVED(regs, typed, regs[0]);
+	return READ(typed, regs, regs[0]);
 }
 
 /* Is that the call's first argument, where seccomp has put the registers back? */
@@ -244,10 +238,10 @@ static __always_inline void read_saved_args(struct args *a, const struct pt_regs
 					    const int typed)
 {
 	/* regs[0] holds the result once there is one. */
-	a->arg[0] = SAVED(regs, typed, orig_x0);
-	a->arg[1] = SAVED(regs, typed, regs[1]);
-	a->arg[2] = SAVED(regs, typed, regs[2]);
-	a->arg[3] = SAVED(regs, typed, regs[3]);
+	a->arg[0] = READ(typed, regs, orig_x0);
+	a->arg[1] = READ(typed, regs, regs[1]);
+	a->arg[2] = READ(typed, regs, regs[2]);
+	a->arg[3] = READ(typed, regs, regs[3]);
 }
 
 static __always_inline int are_saved_by_user(const struct pt_regs *regs)

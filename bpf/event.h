@@ -7,6 +7,8 @@
 #ifndef SIGTRAIL_EVENT_H
 #define SIGTRAIL_EVENT_H
 
+#include "vmlinux.h"
+
 #define COMM_LEN 16
 /* CPUs beyond this are not traced and the poller refuses to start. */
 #define MAX_CPUS 1024

@@ -67,29 +67,13 @@ static __always_inline struct cgroup *task_cgroup(struct task_struct *task)
 	return BPF_CORE_READ(cgroup, level) > 0 ? cgroup : other_cgroup(task, &hierarchy);
 }
 
-static __always_inline void copy_comm(__u8 *to, const char *comm)
-{
-	const __u64 *from = (const void *)comm;
-	__u64 words[2] = { from[0], from[1] };
-
-	__builtin_memcpy(to, words, sizeof(words));
-}
-
-#define GET(...) ___arrow(__VA_ARGS__)
-#define GET_COMM(to, task) copy_comm(to, (task)->comm)
-#define NAMED(name) name##_typed
-#include "process.bpf.h"
-
-#define GET(...) BPF_CORE_READ(__VA_ARGS__)
-#define GET_COMM(to, task) bpf_probe_read_kernel(to, COMM_LEN, (task)->comm)
-#define NAMED(name) name##_probed
 #include "process.bpf.h"
 
 static __always_inline __u64 current_start_time(void)
 {
 	if (current_is_typed())
-		return thread_start_time_typed(bpf_get_current_task_btf());
-	return thread_start_time_probed((void *)bpf_get_current_task());
+		return thread_start_time(bpf_get_current_task_btf(), 1);
+	return thread_start_time((void *)bpf_get_current_task(), 0);
 }
 
 static __always_inline __u32 current_ns_level(void)
@@ -105,9 +89,9 @@ static __always_inline __u32 current_ns_level(void)
 static __always_inline void read_current(struct process *p)
 {
 	if (current_is_typed())
-		read_process_typed(p, bpf_get_current_task_btf());
+		read_process(p, bpf_get_current_task_btf(), 1);
 	else
-		read_process_probed(p, (void *)bpf_get_current_task());
+		read_process(p, (void *)bpf_get_current_task(), 0);
 	bpf_get_current_comm(p->comm, sizeof(p->comm));
 }
 

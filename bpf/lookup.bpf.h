@@ -65,8 +65,8 @@ static __always_inline void probe_recipient(struct recipient *r, struct task_str
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
 
-	read_process_probed(&r->process, task);
-	bpf_probe_read_kernel(r->process.comm, COMM_LEN, group ? leader->comm : task->comm);
+	read_process(&r->process, task, 0);
+	read_comm(r->process.comm, group ? leader : task, 0);
 	r->sender_ns_pid = level ? 0 : r->process.tgid;
 	if (level && pid && level <= r->process.ns_level) {
 		struct upid upid = read_upid(pid, level);

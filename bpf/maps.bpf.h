@@ -136,16 +136,6 @@ struct {
 	__type(value, union scratch);
 } scratches SEC(".maps");
 
-/*
- * A value that is below `size`, a power of two, told so that kernels before
- * 6.12 see it: theirs forget a comparison when the compiler moves a value.
- */
-static __always_inline __u64 below(__u64 size, __u64 value)
-{
-	asm volatile("" : "+r"(value));
-	return value & (size - 1);
-}
-
 static __always_inline void *scratch(enum hook hook, enum scratch_use use)
 {
 	__u32 key = hook * SCRATCH_USES + use;

@@ -33,11 +33,8 @@ static __always_inline void read_recipient(struct recipient *r, struct task_stru
 	__u32 level = current_ns_level();
 	struct pid *own, *pid;
 
-	read_process_typed(&r->process, task);
-	if (group)
-		copy_comm(r->process.comm, task->group_leader->comm);
-	else
-		copy_comm(r->process.comm, task->comm);
+	read_process(&r->process, task, 1);
+	read_comm(r->process.comm, group ? task->group_leader : task, 1);
 	r->sender_ns_pid = r->process.tgid;
 	/* In the initial namespace every process has its global number. */
 	if (!level)
