@@ -139,14 +139,22 @@ __noinline __u64 read_cgroup_path(__u64 kernfs_node, __u32 hook)
 	return len;
 }
 
-/* Tells the poller the path behind a key, if it was not told before. */
+/*
+ * Tells the poller the path behind a key, if it was not told before. `last` is
+ * the key that the thread has asked for last; 0: nobody keeps it.
+ */
 static __always_inline void announce_cgroup(void *ctx, struct task_struct *task, __u64 key,
-					    enum hook hook)
+					    __u64 *last, enum hook hook)
 {
-	__u32 now = epoch, *known = bpf_map_lookup_elem(&cgroups, &key);
 	struct cgroup_record *record;
+	__u32 now = epoch, *known;
 	__u64 len;
 
+	if (last && *last == key)
+		return;
+	if (last)
+		*last = key;
+	known = bpf_map_lookup_elem(&cgroups, &key);
 	if (known && *known == now)
 		return;
 	record = scratch(hook, SCRATCH_IDENTITY);
@@ -247,9 +255,13 @@ static __always_inline long send_image(void *ctx, struct image *image)
 				   below(sizeof(image->data), len));
 }
 
-/* Tells the poller what runs in the current process, if it was not told. */
-static __always_inline void announce_image(void *ctx, struct task_struct *task, struct slot *slot,
-					   const struct process *p, enum hook hook)
+/*
+ * Tells the poller what runs in the current process, if it was not told. `last`
+ * is the one that the thread has asked for last; 0: nobody keeps it.
+ */
+static __always_inline void announce_image(void *ctx, struct task_struct *task,
+					   const struct process *p, struct image_id *last,
+					   enum hook hook)
 {
 	struct image_id id = image_id_of(p);
 	__u64 start, want;
@@ -259,7 +271,7 @@ static __always_inline void announce_image(void *ctx, struct task_struct *task, 
 	__u32 tgid = p->tgid;
 	long got = 0;
 
-	if (slot && is_told(&slot->image, &id))
+	if (last && is_told(last, &id))
 		return;
 	if (is_told(bpf_map_lookup_elem(&images, &tgid), &id))
 		goto told;
@@ -292,8 +304,8 @@ static __always_inline void announce_image(void *ctx, struct task_struct *task, 
 		return;
 	bpf_map_update_elem(&images, &tgid, &id, BPF_ANY);
 told:
-	if (slot)
-		slot->image = id;
+	if (last)
+		*last = id;
 }
 
 /*
@@ -326,12 +338,8 @@ static __always_inline void read_sender(void *ctx, struct call *call, struct slo
 	struct task_struct *task = (void *)bpf_get_current_task();
 
 	read_current(&call->sender);
-	announce_image(ctx, task, slot, &call->sender, hook);
-	if (!slot || slot->sender_cgroup != call->sender.cgroup_key) {
-		announce_cgroup(ctx, task, call->sender.cgroup_key, hook);
-		if (slot)
-			slot->sender_cgroup = call->sender.cgroup_key;
-	}
+	announce_image(ctx, task, &call->sender, slot ? &slot->image : 0, hook);
+	announce_cgroup(ctx, task, call->sender.cgroup_key, slot ? &slot->sender_cgroup : 0, hook);
 }
 
 #endif

@@ -124,11 +124,7 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 	r->blocked = 0;
 	r->fatal = 0;
 	call->flags |= CALL_HAS_RECIPIENT;
-	if (!slot || slot->target_cgroup != r->process.cgroup_key) {
-		announce_cgroup(ctx, task, r->process.cgroup_key, hook);
-		if (slot)
-			slot->target_cgroup = r->process.cgroup_key;
-	}
+	announce_cgroup(ctx, task, r->process.cgroup_key, slot ? &slot->target_cgroup : 0, hook);
 	if (slot) {
 		slot->looked_up = pid;
 		slot->looked_up_how = how;

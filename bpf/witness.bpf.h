@@ -230,10 +230,7 @@ int signal_witness(__u64 *ctx)
 		slot->target_matched |= wants_target(f, r);
 	else
 		slot->target_matched = 1;
-	if (r->process.cgroup_key != slot->target_cgroup) {
-		announce_cgroup(ctx, task, r->process.cgroup_key, HOOK_WITNESS);
-		slot->target_cgroup = r->process.cgroup_key;
-	}
+	announce_cgroup(ctx, task, r->process.cgroup_key, &slot->target_cgroup, HOOK_WITNESS);
 	if (record && send_record(ctx, &record->header, sizeof(*record)))
 		slot->call.recipients_refused++;
 
