@@ -3,6 +3,11 @@
 #ifndef SIGTRAIL_ARCH_BPF_H
 #define SIGTRAIL_ARCH_BPF_H
 
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
 #include "event.h"
 #include "verifier.bpf.h"
 

@@ -3,8 +3,32 @@
 #ifndef SIGTRAIL_EXIT_BPF_H
 #define SIGTRAIL_EXIT_BPF_H
 
-#define SIGSYS 31
-#define PF_SIGNALED 0x400
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "arch.bpf.h"
+#include "call.bpf.h"
+#include "cgroup.bpf.h"
+#include "event.h"
+#include "filter.bpf.h"
+#include "image.bpf.h"
+#include "lookup.bpf.h"
+#include "maps.bpf.h"
+#include "process.bpf.h"
+#include "slot.bpf.h"
+
+/* Fills in who calls, and tells the poller what it does not know of that. */
+static __always_inline void read_sender(void *ctx, struct call *call, struct slot *slot,
+					enum hook hook)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	read_current(&call->sender);
+	announce_image(ctx, task, &call->sender, slot ? &slot->image : 0, hook);
+	announce_cgroup(ctx, task, call->sender.cgroup_key, slot ? &slot->sender_cgroup : 0, hook);
+}
 
 /* Completes a call that returned, and sends it if its target is wanted. */
 static __always_inline void finish_call(void *ctx, struct call *call, struct slot *slot, __s32 ret,
@@ -89,26 +113,6 @@ static __always_inline void exit_without_entry(void *ctx, __s32 ret, enum hook h
 	}
 	/* Then it was not let in. */
 	tell_unseen(ctx, &a, is_rolled_back(&a, ret) ? -ENOSYS : ret, hook);
-}
-
-/*
- * A thread that ends by SIGSYS. Where seccomp kills, the kernel may end it at
- * once, and no exit is traced; nor is that of a 32-bit caller. Then the call
- * stands in the saved registers, without a result.
- */
-static __always_inline void death_by_sigsys(void *ctx, struct task_struct *task)
-{
-	const int by_signal = task->flags & PF_SIGNALED;
-	struct args a;
-
-	read_current_args(&a);
-	if (a.syscall == NO_SENDER)
-		return;
-	/* By a signal: on its way back, which the exit probes see. */
-	if (by_signal && (a.abi == ABI_NATIVE || attach_mode == ATTACH_RAW))
-		return;
-	if (!by_signal || is_rolled_back(&a, current_result()))
-		tell_unseen(ctx, &a, -ENOSYS, HOOK_DEATH);
 }
 
 #endif

@@ -3,6 +3,13 @@
 #ifndef SIGTRAIL_FILTER_BPF_H
 #define SIGTRAIL_FILTER_BPF_H
 
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include "event.h"
+#include "maps.bpf.h"
+
 #define TARGET_SETS (1 << FILTER_TARGET_PID | 1 << FILTER_TARGET_UID | 1 << FILTER_TARGET_COMM)
 
 struct filters filters[2];
@@ -19,12 +26,6 @@ struct {
 static __always_inline const struct filters *current_filters(void)
 {
 	return &filters[filter_bank & 1];
-}
-
-/* Those that a call was entered under. */
-static __always_inline const struct filters *slot_filters(const struct slot *slot)
-{
-	return &filters[slot->bank & 1];
 }
 
 static __always_inline int in_set(struct filter_key *key, enum filter_kind kind)

@@ -7,6 +7,18 @@
 #ifndef SIGTRAIL_LOOKUP_BPF_H
 #define SIGTRAIL_LOOKUP_BPF_H
 
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "call.bpf.h"
+#include "cgroup.bpf.h"
+#include "event.h"
+#include "process.bpf.h"
+#include "recipient.bpf.h"
+#include "slot.bpf.h"
+
 /* The kernel's tree of numbers: each node decides six bits. */
 #define NODE_BITS 6
 #define NODE_MASK 63
@@ -54,26 +66,6 @@ static __always_inline struct task_struct *find_task(__s32 number, __u32 level)
 		return 0;
 	link = BPF_CORE_READ(pid, tasks[0].first);
 	return link ? (void *)link - bpf_core_field_offset(struct task_struct, pid_links) : 0;
-}
-
-/* As read_recipient(), of a task whose type the verifier does not know. */
-static __always_inline void probe_recipient(struct recipient *r, struct task_struct *task,
-					    int group)
-{
-	struct task_struct *sender = (void *)bpf_get_current_task();
-	__u32 level = current_ns_level();
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
-
-	read_process(&r->process, task, 0);
-	read_comm(r->process.comm, group ? leader : task, 0);
-	r->sender_ns_pid = level ? 0 : r->process.tgid;
-	if (level && pid && level <= r->process.ns_level) {
-		struct upid upid = read_upid(pid, level);
-
-		if (upid.ns == read_upid(BPF_CORE_READ(sender, thread_pid), level).ns)
-			r->sender_ns_pid = upid.nr;
-	}
 }
 
 /* Looking a target up costs as much as all the rest, and floods of signal 0

@@ -3,11 +3,12 @@
 #ifndef SIGTRAIL_MAPS_BPF_H
 #define SIGTRAIL_MAPS_BPF_H
 
-#define ENOENT 2
-#define EBADF 9
-#define ENOSPC 28
-#define ENOSYS 38
-#define EOPNOTSUPP 95
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include "event.h"
+#include "verifier.bpf.h"
 
 /* Set by the poller. */
 enum trace_state trace_state;
@@ -27,82 +28,11 @@ __u32 own_pid;
 /* Each CPU writes its own only. */
 struct counters counters[MAX_CPUS];
 
-/* A process between two execs. */
-struct image_id {
-	__u64 start_ns;
-	__u32 exec_id;
-	__u32 epoch;
-};
-
-enum slot_state {
-	SLOT_IDLE = 0,
-	SLOT_WANTED = 1,
-	SLOT_UNWANTED = 2,
-	/* The kretprobe has completed it; the exit tracepoint is to come. */
-	SLOT_DONE = 3,
-	/* The witness has told of it, and nobody else will. */
-	SLOT_TOLD = 4,
-};
-
-/*
- * A thread's slot stays when its call is over, to be filled in place by the
- * next one: that costs two thirds of inserting and deleting. It counts only
- * while it is not idle and while the thread's start time agrees, for a tid is
- * reused. Behind the call is what the thread's last call needs not be asked
- * again.
- */
-struct slot {
-	__u64 start_time;
-	enum slot_state state;
-	/* A recipient in the target's set was seen. */
-	__u32 target_matched;
-	struct call call;
-	/* The image and cgroups that the poller knows already. */
-	struct image_id image;
-	__u64 sender_cgroup;
-	__u64 target_cgroup;
-	/* The number that call.recipient was looked up by, when, and as what
-	 * kind of number; 0: none.
-	 */
-	__u64 looked_up_ns;
-	__s32 looked_up;
-	__s32 looked_up_how;
-	/* The filters that were in force at the entry: they hold to the exit. */
-	__u32 bank;
-	__u32 pad;
-	/* The witness has sent what it knows; the first whom it saw. */
-	__u32 witnessed;
-	__u32 first_tid;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 10240);
-	__type(key, __u32);
-	__type(value, struct slot);
-} inflight SEC(".maps");
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(__u32));
 } events SEC(".maps");
-
-/* Processes whose image the poller knows, by tgid. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 10240);
-	__type(key, __u32);
-	__type(value, struct image_id);
-} images SEC(".maps");
-
-/* Cgroups whose path the poller knows, by key; the value is the epoch. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 2048);
-	__type(key, __u64);
-	__type(value, __u32);
-} cgroups SEC(".maps");
 
 /* Room for what the stack is too small for. One for each kind of program, as
  * they interrupt each other.

@@ -1,10 +1,44 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What is read from a task_struct for each call. */
+/* Who a process is: read from its task_struct, while it is there. */
 #ifndef SIGTRAIL_PROCESS_BPF_H
 #define SIGTRAIL_PROCESS_BPF_H
 
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "cgroup.bpf.h"
+#include "event.h"
+#include "verifier.bpf.h"
+
+#define PF_EXITING 0x4
+#define PF_KTHREAD 0x200000
+
 /* The login user and session of a process that nobody logged in for. */
 #define NOT_SET ((__u32)-1)
+
+/* The number that `level` of the pid namespaces knows a process by. */
+static __always_inline struct upid read_upid(struct pid *pid, __u32 level)
+{
+	struct upid upid = {};
+	void *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
+	void *place = numbers + level * bpf_core_type_size(struct upid);
+
+	bpf_probe_read_kernel(&upid.nr, sizeof(upid.nr),
+			      place + bpf_core_field_offset(struct upid, nr));
+	bpf_probe_read_kernel(&upid.ns, sizeof(upid.ns),
+			      place + bpf_core_field_offset(struct upid, ns));
+	return upid;
+}
+
+static __always_inline void read_ns_pid(struct process *p, struct pid *pid)
+{
+	struct upid upid = read_upid(pid, p->ns_level);
+
+	p->ns_pid = upid.nr;
+	p->pid_ns = BPF_CORE_READ(upid.ns, ns.inum);
+}
 
 static __always_inline void read_comm(__u8 *to, struct task_struct *task, const int typed)
 {
@@ -21,17 +55,6 @@ static __always_inline void read_comm(__u8 *to, struct task_struct *task, const 
 static __always_inline __u64 thread_start_time(struct task_struct *task, const int typed)
 {
 	return READ(typed, task, start_time);
-}
-
-/*
- * The cgroup of the default hierarchy; where that has none (cgroup v1), the
- * memory controller's.
- */
-static __always_inline __u64 task_cgroup_key(struct task_struct *task, const int typed)
-{
-	if (READ(typed, task, cgroups, dfl_cgrp, level) > 0)
-		return READ(typed, task, cgroups, dfl_cgrp, kn, id);
-	return other_cgroup_key(task);
 }
 
 /* Fills in all but comm, which means another thread for each side. */
@@ -64,6 +87,32 @@ static __always_inline void read_process(struct process *p, struct task_struct *
 	p->ns_level = READ(typed, task, group_leader, thread_pid, level);
 	if (p->ns_level)
 		read_ns_pid(p, READ(typed, task, group_leader, thread_pid));
+}
+
+static __always_inline __u64 current_start_time(void)
+{
+	if (current_is_typed())
+		return thread_start_time(bpf_get_current_task_btf(), 1);
+	return thread_start_time((void *)bpf_get_current_task(), 0);
+}
+
+static __always_inline __u32 current_ns_level(void)
+{
+	struct task_struct *task;
+
+	if (current_is_typed())
+		return bpf_get_current_task_btf()->thread_pid->level;
+	task = (void *)bpf_get_current_task();
+	return BPF_CORE_READ(task, thread_pid, level);
+}
+
+static __always_inline void read_current(struct process *p)
+{
+	if (current_is_typed())
+		read_process(p, bpf_get_current_task_btf(), 1);
+	else
+		read_process(p, (void *)bpf_get_current_task(), 0);
+	bpf_get_current_comm(p->comm, sizeof(p->comm));
 }
 
 #endif

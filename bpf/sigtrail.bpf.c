@@ -7,17 +7,16 @@
 #include "vmlinux.h"
 
 #include <bpf/bpf_helpers.h>
-#include <bpf/bpf_core_read.h>
 
-#include "event.h"
 #include "arch.bpf.h"
-#include "maps.bpf.h"
-#include "filter.bpf.h"
-#include "identity.bpf.h"
-#include "sender.bpf.h"
-#include "witness.bpf.h"
-#include "lookup.bpf.h"
+#include "call.bpf.h"
+#include "death.bpf.h"
+#include "event.h"
 #include "exit.bpf.h"
+#include "filter.bpf.h"
+#include "maps.bpf.h"
+#include "slot.bpf.h"
+#include "witness.bpf.h"
 
 static __always_inline int probe_entry(const struct args *a)
 {
@@ -41,17 +40,6 @@ static __always_inline int probe_entry(const struct args *a)
 	if (canary)
 		slot->call.header.kind = RECORD_CANARY;
 	return 0;
-}
-
-/* The slot of the call that the current thread is in; 0: its entry was missed. */
-static __always_inline struct slot *current_slot(void)
-{
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct slot *slot = bpf_map_lookup_elem(&inflight, &tid);
-
-	if (!slot || slot->state == SLOT_IDLE || slot->start_time != current_start_time())
-		return 0;
-	return slot;
 }
 
 static __always_inline int probe_exit(void *ctx, int syscall, __s32 ret)
@@ -218,6 +206,68 @@ int kprobe_exit(struct pt_regs *ctx)
 		c->kprobe_exits++;
 	if (state == SLOT_WANTED)
 		finish_call(ctx, &slot->call, slot, ret, HOOK_KPROBE);
+	return 0;
+}
+
+/* (sig, siginfo, task, group, result) */
+SEC("tp_btf/signal_generate")
+int signal_witness(__u64 *ctx)
+{
+	struct kernel_siginfo *info = (void *)ctx[1];
+	struct task_struct *task = (void *)ctx[2];
+	__s32 sig = ctx[0];
+	struct recipient_record *record;
+	const struct filters *f;
+	struct recipient *r;
+	struct slot *slot;
+	int follows;
+
+	if (trace_state == TRACE_OFF)
+		return 0;
+	slot = witnessed_slot(sig, info, task);
+	if (!slot)
+		return 0;
+	if (info && slot->call.flags & CALL_HAS_INFO)
+		correct_sent_info(&slot->call, info, task);
+	/* One recipient rides in its call's record. */
+	if (is_group_call(&slot->call)) {
+		record = scratch(HOOK_WITNESS, SCRATCH_CALL);
+		if (!record)
+			return 0;
+		record->header.time_ns = bpf_ktime_get_ns();
+		record->header.kind = RECORD_RECIPIENT;
+		record->call_time_ns = slot->call.header.time_ns;
+		record->tid = bpf_get_current_pid_tgid();
+		r = &record->recipient;
+	} else {
+		record = 0;
+		r = &slot->call.recipient;
+		slot->call.flags |= CALL_HAS_RECIPIENT;
+		slot->looked_up = 0;
+	}
+	read_recipient(r, task, ctx[3]);
+	read_outcome(r, task, sig, ctx[4]);
+	if (!slot->call.recipient_count++)
+		slot->first_tid = task->pid;
+	if (r->fatal)
+		announce_victim(ctx, task, &r->process);
+
+	f = slot_filters(slot);
+	if (f->sets & TARGET_SETS || f->fatal_only)
+		slot->target_matched |= wants_target(f, r);
+	else
+		slot->target_matched = 1;
+	announce_cgroup(ctx, task, r->process.cgroup_key, &slot->target_cgroup, HOOK_WITNESS);
+	if (record && send_record(ctx, &record->header, sizeof(*record)))
+		slot->call.recipients_refused++;
+
+	follows = exits_probed >> slot->call.abi & 1 || !(slot->call.flags & CALL_ENTRY_MISSING);
+	if (follows && !exits_skippable)
+		return 0;
+	if (!slot->witnessed && slot->target_matched)
+		tell_witnessed(ctx, slot, follows);
+	if (!follows)
+		slot->state = is_group_call(&slot->call) ? SLOT_TOLD : SLOT_IDLE;
 	return 0;
 }
 

@@ -37,6 +37,14 @@ enum {
 
 #define BPF_F_CURRENT_CPU 0xffffffffULL
 
+#define ENOENT 2
+#define EBADF 9
+#define ENOSPC 28
+#define ENOSYS 38
+#define EOPNOTSUPP 95
+
+#define SIGSYS 31
+
 /* Asked by name whether this kernel has them. */
 enum bpf_func_id {
 	BPF_FUNC_get_current_task_btf = 158,

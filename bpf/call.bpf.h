@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What a call asks for: its arguments, a siginfo, a pidfd. */
-#ifndef SIGTRAIL_SENDER_BPF_H
-#define SIGTRAIL_SENDER_BPF_H
+#ifndef SIGTRAIL_CALL_BPF_H
+#define SIGTRAIL_CALL_BPF_H
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "arch.bpf.h"
+#include "event.h"
+#include "process.bpf.h"
 
 #define OVERFLOW_UID 65534
 
@@ -223,36 +232,6 @@ static __always_inline void start_call(struct call *call, const struct args *a)
 		read_sent_info(call, info);
 	if (a->syscall == SYSCALL_PIDFD_SEND_SIGNAL)
 		read_pidfd(call, a->arg[3]);
-}
-
-static const struct slot new_slot;
-
-/* The thread's slot, for a call that begins; 0 if there is none to be had. */
-static __always_inline struct slot *take_slot(void)
-{
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct slot *slot = bpf_map_lookup_elem(&inflight, &tid);
-	struct counters *c;
-
-	if (slot)
-		return slot;
-	bpf_map_update_elem(&inflight, &tid, &new_slot, BPF_ANY);
-	slot = bpf_map_lookup_elem(&inflight, &tid);
-	c = slot ? 0 : cpu_counters();
-	if (c)
-		c->inflight_full++;
-	return slot;
-}
-
-static __always_inline void fill_slot(struct slot *slot, const struct args *a,
-				      const struct filters *f, enum slot_state state)
-{
-	start_call(&slot->call, a);
-	slot->bank = f->bank;
-	slot->start_time = current_start_time();
-	slot->target_matched = 0;
-	slot->witnessed = 0;
-	slot->state = state;
 }
 
 static __always_inline int is_group_call(const struct call *call)
