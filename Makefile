@@ -27,6 +27,7 @@ test-kernels: needs ## trace for real on other kernels, in virtual machines (ARG
 check: test-needs ## formatting, lints and documentation, all without a warning
 	cargo fmt --all --check
 	clang-format --dry-run --Werror $(C_SOURCES)
+	bpf/check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --test kernels -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
