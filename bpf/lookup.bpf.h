@@ -107,10 +107,7 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 		task = bpf_task_from_vpid(pid);
 	if (!task)
 		return;
-	if (may_ask)
-		read_recipient(r, task, group);
-	else
-		probe_recipient(r, task, group);
+	read_recipient(r, task, group, may_ask);
 	r->outcome = OUTCOME_NONE;
 	r->disposition = 0;
 	r->blocked = 0;

@@ -10,6 +10,7 @@
 
 #include "event.h"
 #include "process.bpf.h"
+#include "verifier.bpf.h"
 
 #define SIGNAL_GROUP_EXIT 0x4
 
@@ -31,22 +32,25 @@ static __always_inline enum disposition read_disposition(struct task_struct *tas
 	return handler > 1 ? DISPOSITION_HANDLER : handler;
 }
 
-/* A process as the current one addresses it. `task` is typed. */
-static __always_inline void read_recipient(struct recipient *r, struct task_struct *task, int group)
+/* A process as the current one addresses it. */
+static __always_inline void read_recipient(struct recipient *r, struct task_struct *task, int group,
+					   const int typed)
 {
 	struct task_struct *sender = (void *)bpf_get_current_task();
 	__u32 level = current_ns_level();
+	struct task_struct *leader;
 	struct pid *own, *pid;
 
-	read_process(&r->process, task, 1);
-	read_comm(r->process.comm, group ? task->group_leader : task, 1);
+	read_process(&r->process, task, typed);
+	leader = READ(typed, task, group_leader);
+	read_comm(r->process.comm, group ? leader : task, typed);
 	r->sender_ns_pid = r->process.tgid;
 	/* In the initial namespace every process has its global number. */
 	if (!level)
 		return;
 	r->sender_ns_pid = 0;
 	own = BPF_CORE_READ(sender, thread_pid);
-	pid = task->group_leader->thread_pid;
+	pid = READ(typed, leader, thread_pid);
 	if (pid && level <= r->process.ns_level) {
 		struct upid upid = read_upid(pid, level);
 
@@ -70,26 +74,6 @@ static __always_inline void read_outcome(struct recipient *r, struct task_struct
 		r->fatal = 1;
 	else if (CORE_DUMPS & bit)
 		r->fatal = r->disposition == DISPOSITION_DEFAULT && !r->blocked;
-}
-
-/* As read_recipient(), of a task whose type the verifier does not know. */
-static __always_inline void probe_recipient(struct recipient *r, struct task_struct *task,
-					    int group)
-{
-	struct task_struct *sender = (void *)bpf_get_current_task();
-	__u32 level = current_ns_level();
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
-
-	read_process(&r->process, task, 0);
-	read_comm(r->process.comm, group ? leader : task, 0);
-	r->sender_ns_pid = level ? 0 : r->process.tgid;
-	if (level && pid && level <= r->process.ns_level) {
-		struct upid upid = read_upid(pid, level);
-
-		if (upid.ns == read_upid(BPF_CORE_READ(sender, thread_pid), level).ns)
-			r->sender_ns_pid = upid.nr;
-	}
 }
 
 #endif

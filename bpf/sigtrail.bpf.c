@@ -245,7 +245,7 @@ int signal_witness(__u64 *ctx)
 		slot->call.flags |= CALL_HAS_RECIPIENT;
 		slot->looked_up = 0;
 	}
-	read_recipient(r, task, ctx[3]);
+	read_recipient(r, task, ctx[3], 1);
 	read_outcome(r, task, sig, ctx[4]);
 	if (!slot->call.recipient_count++)
 		slot->first_tid = task->pid;
