@@ -32,4 +32,11 @@ static __always_inline void death_by_sigsys(void *ctx, struct task_struct *task)
 		tell_unseen(ctx, &a, -ENOSYS, HOOK_DEATH);
 }
 
+static __always_inline int probe_death(void *ctx, struct task_struct *task)
+{
+	if (trace_state == TRACE_ON && (task->exit_code & 0x7f) == SIGSYS)
+		death_by_sigsys(ctx, task);
+	return 0;
+}
+
 #endif

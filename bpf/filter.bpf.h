@@ -94,6 +94,12 @@ static __always_inline int is_canary(enum syscall_kind syscall, __s32 target, __
 	       bpf_get_current_pid_tgid() >> 32 == own_pid;
 }
 
+/* Does a filter ask for the target? */
+static __always_inline int asks_for_target(const struct filters *f)
+{
+	return f->sets & TARGET_SETS || f->fatal_only;
+}
+
 /* Is this one of the targets asked for? */
 static __always_inline int wants_target(const struct filters *f, const struct recipient *r)
 {

@@ -73,6 +73,28 @@ static __always_inline struct task_struct *find_task(__s32 number, __u32 level)
  */
 #define LOOKED_UP_NS 1000000
 
+/* As what a target is looked up. */
+enum lookup {
+	LOOKUP_PROCESS = 1 << 0,
+	/* By the initial namespace's number; else by the sender's. */
+	LOOKUP_PIDFD = 1 << 1,
+};
+
+/* The number of the one target that a call names; 0: it names none. */
+static __always_inline __s32 target_number(const struct call *call)
+{
+	if (call->syscall == SYSCALL_PIDFD_SEND_SIGNAL)
+		return is_group_call(call) ? 0 : call->pidfd_pid;
+	return names_two(call->syscall) ? call->target_tid : call->target;
+}
+
+static __always_inline int is_looked_up(const struct slot *slot, const struct call *call,
+					__s32 number, int how)
+{
+	return !call->ret && slot->looked_up == number && slot->looked_up_how == how &&
+	       call->header.time_ns - slot->looked_up_ns < LOOKED_UP_NS;
+}
+
 /*
  * A call that signalled nobody (it failed, or signal 0 only asked) names its
  * target by number alone: newer kernels can still be asked who that is.
@@ -80,42 +102,35 @@ static __always_inline struct task_struct *find_task(__s32 number, __u32 level)
 static __always_inline void look_up_target(void *ctx, struct call *call, struct slot *slot,
 					   enum hook hook)
 {
-	struct recipient *r = &call->recipient;
-	struct task_struct *task;
 	/* The kernel does not let kprobes. */
 	const int may_ask = hook != HOOK_KPROBE;
-	int how, pidfd = call->syscall == SYSCALL_PIDFD_SEND_SIGNAL;
-	int group = is_process_call(call);
-	__s32 pid = names_two(call->syscall) ? call->target_tid : call->target;
+	struct recipient *r = &call->recipient;
+	__s32 number = target_number(call);
+	struct task_struct *task;
+	int how = is_process_call(call) ? LOOKUP_PROCESS : 0;
 
-	if (pidfd)
-		pid = is_group_call(call) ? 0 : call->pidfd_pid;
-	if (pid <= 0 || (may_ask && !bpf_ksym_exists(bpf_task_from_vpid)))
+	if (call->syscall == SYSCALL_PIDFD_SEND_SIGNAL)
+		how |= LOOKUP_PIDFD;
+	if (number <= 0 || (may_ask && !bpf_ksym_exists(bpf_task_from_vpid)))
 		return;
-	/* A pidfd's number is the initial namespace's, the others the sender's. */
-	how = group | pidfd << 1;
-	if (slot && !call->ret && slot->looked_up == pid && slot->looked_up_how == how &&
-	    call->header.time_ns - slot->looked_up_ns < LOOKED_UP_NS) {
+	if (slot && is_looked_up(slot, call, number, how)) {
 		call->flags |= CALL_HAS_RECIPIENT;
 		return;
 	}
 	if (!may_ask)
-		task = find_task(pid, pidfd ? 0 : current_ns_level());
-	else if (pidfd)
-		task = bpf_task_from_pid(pid);
+		task = find_task(number, how & LOOKUP_PIDFD ? 0 : current_ns_level());
+	else if (how & LOOKUP_PIDFD)
+		task = bpf_task_from_pid(number);
 	else
-		task = bpf_task_from_vpid(pid);
+		task = bpf_task_from_vpid(number);
 	if (!task)
 		return;
-	read_recipient(r, task, group, may_ask);
-	r->outcome = OUTCOME_NONE;
-	r->disposition = 0;
-	r->blocked = 0;
-	r->fatal = 0;
+	read_recipient(r, task, how & LOOKUP_PROCESS, may_ask);
+	clear_outcome(r);
 	call->flags |= CALL_HAS_RECIPIENT;
 	announce_cgroup(ctx, task, r->process.cgroup_key, slot ? &slot->target_cgroup : 0, hook);
 	if (slot) {
-		slot->looked_up = pid;
+		slot->looked_up = number;
 		slot->looked_up_how = how;
 		slot->looked_up_ns = call->header.time_ns;
 	}

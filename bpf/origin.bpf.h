@@ -20,6 +20,23 @@
 #define SI_QUEUE (-1)
 #define SI_TKILL (-6)
 
+/* What signal_generate tells of a signal. */
+struct signal {
+	__s32 sig;
+	struct kernel_siginfo *info;
+	struct task_struct *task;
+	int group;
+	int result;
+};
+
+static __always_inline __s32 signal_code(const struct signal *s)
+{
+	/* BPF_CORE_READ would look for struct signal in the kernel. */
+	struct kernel_siginfo *info = s->info;
+
+	return BPF_CORE_READ(info, si_code);
+}
+
 /* Can that be said of a signal that a process sent with this call? Timers, too,
  * come in any task's context.
  */
@@ -35,16 +52,15 @@ static __always_inline int is_code_of(const struct call *call, __s32 code)
 /* Is this signal the one that the call in flight sends? Since 7.3 kill()
  * passes no siginfo (0).
  */
-static __always_inline int is_sent_by(const struct call *call, __s32 sig,
-				      struct kernel_siginfo *info)
+static __always_inline int is_sent_by(const struct call *call, const struct signal *s)
 {
-	if (sig != call->sig || sig < 1 || sig > 64)
+	if (s->sig != call->sig || s->sig < 1 || s->sig > 64)
 		return 0;
-	if (!info)
+	if (!s->info)
 		return 1;
-	if ((__u64)info == 1)
+	if ((__u64)s->info == 1)
 		return 0;
-	return is_code_of(call, BPF_CORE_READ(info, si_code));
+	return is_code_of(call, signal_code(s));
 }
 
 /*
@@ -52,26 +68,26 @@ static __always_inline int is_sent_by(const struct call *call, __s32 sig,
  * is in a call that sends this one, its entry was skipped, or nobody sees
  * entries of its ABI: then the call begins here.
  */
-static __always_inline struct slot *late_entry(__s32 sig, struct kernel_siginfo *info)
+static __always_inline struct slot *late_entry(const struct signal *s)
 {
 	const struct filters *f = current_filters();
 	struct slot *slot;
 	struct args a;
 
-	if (trace_state != TRACE_ON || (__u64)info == 1)
+	if (trace_state != TRACE_ON || (__u64)s->info == 1)
 		return 0;
 	/* In the order of what each costs. */
-	if (!wants_sent(f, sig) || (info && BPF_CORE_READ(info, si_code) > 0))
+	if (!wants_sent(f, s->sig) || (s->info && signal_code(s) > 0))
 		return 0;
 	read_current_args(&a);
-	if (a.syscall == NO_SENDER || args_sig(&a) != sig || !wants_syscall(f, a.syscall))
+	if (a.syscall == NO_SENDER || args_sig(&a) != s->sig || !wants_syscall(f, a.syscall))
 		return 0;
 	slot = take_slot();
 	if (!slot)
 		return 0;
 	fill_slot(slot, &a, f, SLOT_WANTED);
 	slot->call.flags |= CALL_ENTRY_MISSING;
-	if (!is_sent_by(&slot->call, sig, info)) {
+	if (!is_sent_by(&slot->call, s)) {
 		slot->state = SLOT_IDLE;
 		return 0;
 	}
@@ -96,19 +112,18 @@ static __always_inline int reaches(const struct slot *slot, struct task_struct *
 }
 
 /* The slot of the call that sends this signal; 0: no call does. */
-static __always_inline struct slot *witnessed_slot(__s32 sig, struct kernel_siginfo *info,
-						   struct task_struct *task)
+static __always_inline struct slot *witnessed_slot(const struct signal *s)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct slot *slot = bpf_map_lookup_elem(&inflight, &tid);
+	struct slot *slot = current_slot();
 
-	if (slot && slot->start_time == current_start_time()) {
+	if (slot) {
 		if (slot->state == SLOT_UNWANTED)
 			return 0;
-		if ((slot->state == SLOT_WANTED || slot->state == SLOT_TOLD) && reaches(slot, task))
-			return is_sent_by(&slot->call, sig, info) ? slot : 0;
+		if ((slot->state == SLOT_WANTED || slot->state == SLOT_TOLD) &&
+		    reaches(slot, s->task))
+			return is_sent_by(&slot->call, s) ? slot : 0;
 	}
-	return late_entry(sig, info);
+	return late_entry(s);
 }
 
 #endif

@@ -76,4 +76,13 @@ static __always_inline void read_outcome(struct recipient *r, struct task_struct
 		r->fatal = r->disposition == DISPOSITION_DEFAULT && !r->blocked;
 }
 
+/* The kernel was not asked to signal it. */
+static __always_inline void clear_outcome(struct recipient *r)
+{
+	r->outcome = OUTCOME_NONE;
+	r->disposition = 0;
+	r->blocked = 0;
+	r->fatal = 0;
+}
+
 #endif

@@ -18,28 +18,107 @@
 #include "recipient.bpf.h"
 #include "slot.bpf.h"
 
-/* Tells of the call at once: its exit will not, or may not. */
-static __always_inline void tell_witnessed(void *ctx, struct slot *slot, int follows)
+/* The record of one recipient of a group; 0: there is no room for it. */
+static __always_inline struct recipient_record *start_recipient(const struct call *call)
+{
+	struct recipient_record *record = scratch(HOOK_WITNESS, SCRATCH_CALL);
+
+	if (!record)
+		return 0;
+	record->header.time_ns = bpf_ktime_get_ns();
+	record->header.kind = RECORD_RECIPIENT;
+	record->call_time_ns = call->header.time_ns;
+	record->tid = bpf_get_current_pid_tgid();
+	return record;
+}
+
+/* Notes whether one of the targets that are asked for was seen. */
+static __always_inline void match_target(struct slot *slot, const struct recipient *r)
+{
+	const struct filters *f = slot_filters(slot);
+
+	if (asks_for_target(f))
+		slot->target_matched |= wants_target(f, r);
+	else
+		slot->target_matched = 1;
+}
+
+/* Adds to the call whom the signal reached. Returns 0 if there is no room. */
+static __always_inline int add_recipient(void *ctx, struct slot *slot, const struct signal *s)
+{
+	struct recipient *r = &slot->call.recipient;
+	struct recipient_record *record = 0;
+
+	if (is_group_call(&slot->call)) {
+		record = start_recipient(&slot->call);
+		if (!record)
+			return 0;
+		r = &record->recipient;
+	} else {
+		/* One recipient rides in its call's record. */
+		slot->call.flags |= CALL_HAS_RECIPIENT;
+		slot->looked_up = 0;
+	}
+	read_recipient(r, s->task, s->group, 1);
+	read_outcome(r, s->task, s->sig, s->result);
+	if (!slot->call.recipient_count++)
+		slot->first_tid = s->task->pid;
+	if (r->fatal)
+		announce_victim(ctx, s->task, &r->process);
+	match_target(slot, r);
+	announce_cgroup(ctx, s->task, r->process.cgroup_key, &slot->target_cgroup, HOOK_WITNESS);
+	if (record && send_record(ctx, &record->header, sizeof(*record)))
+		slot->call.recipients_refused++;
+	return 1;
+}
+
+/* Sends a call as the witness knows it. */
+static __always_inline void send_witnessed(void *ctx, struct slot *slot, int exit_follows)
 {
 	struct call *call = &slot->call;
-	__u64 size = sizeof(*call);
 	__u32 flags = call->flags;
-	const struct filters *f = slot_filters(slot);
 
 	slot->witnessed = 1;
 	/* A call that signals has not failed. */
-	if (f->failed_only)
+	if (slot_filters(slot)->failed_only)
 		return;
-	read_sender(ctx, call, slot, HOOK_WITNESS);
-	if (!(flags & CALL_HAS_RECIPIENT))
-		size = __builtin_offsetof(struct call, recipient);
 	call->ret = 0;
 	call->flags |= CALL_WITNESS_ONLY;
-	if (follows)
+	if (exit_follows)
 		call->header.kind = RECORD_WITNESS;
-	send_record(ctx, &call->header, size);
+	send_call(ctx, call, slot, HOOK_WITNESS);
 	call->header.kind = RECORD_CALL;
 	call->flags = flags;
+}
+
+/* Sends the call now if its exit will not, or may not. */
+static __always_inline void send_before_exit(void *ctx, struct slot *slot)
+{
+	const struct call *call = &slot->call;
+	int exit_follows = exits_probed >> call->abi & 1 || !(call->flags & CALL_ENTRY_MISSING);
+
+	if (exit_follows && !exits_skippable)
+		return;
+	if (!slot->witnessed && slot->target_matched)
+		send_witnessed(ctx, slot, exit_follows);
+	if (!exit_follows)
+		slot->state = is_group_call(call) ? SLOT_TOLD : SLOT_IDLE;
+}
+
+static __always_inline int witness_signal(void *ctx, const struct signal *s)
+{
+	struct slot *slot;
+
+	if (trace_state == TRACE_OFF)
+		return 0;
+	slot = witnessed_slot(s);
+	if (!slot)
+		return 0;
+	if (s->info && slot->call.flags & CALL_HAS_INFO)
+		correct_sent_info(&slot->call, s->info, s->task);
+	if (add_recipient(ctx, slot, s))
+		send_before_exit(ctx, slot);
+	return 0;
 }
 
 #endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* How a call begins. */
+#ifndef SIGTRAIL_ENTRY_BPF_H
+#define SIGTRAIL_ENTRY_BPF_H
+
+#include "vmlinux.h"
+
+#include "arch.bpf.h"
+#include "call.bpf.h"
+#include "event.h"
+#include "filter.bpf.h"
+#include "maps.bpf.h"
+#include "slot.bpf.h"
+
+static __always_inline int probe_entry(const struct args *a)
+{
+	const struct filters *f = current_filters();
+	struct slot *slot;
+	int canary, wanted;
+
+	if (trace_state != TRACE_ON)
+		return 0;
+	canary = is_canary(a->syscall, a->arg[0], args_sig(a));
+	wanted = canary || wants_call(f, a->syscall, args_sig(a));
+	/* With kprobes only a slot tells the exit "not wanted" from a call that
+	 * did not get so far.
+	 */
+	if (!wanted && attach_mode != ATTACH_KPROBE)
+		return 0;
+	slot = take_slot();
+	if (!slot)
+		return 0;
+	fill_slot(slot, a, f, wanted ? SLOT_WANTED : SLOT_UNWANTED);
+	if (canary)
+		slot->call.header.kind = RECORD_CANARY;
+	return 0;
+}
+
+/* Of a system call in whichever ABI. */
+static __always_inline int probe_raw_entry(const struct raw_syscall_enter *ctx)
+{
+	struct args a;
+
+	if (!may_be_sender(ctx->id))
+		return 0;
+	a.abi = current_abi(ctx->id);
+	a.syscall = sender_of(ctx->id, a.abi);
+	if (a.syscall == NO_SENDER)
+		return 0;
+	for (int i = 0; i < 4; i++)
+		a.arg[i] = a.abi == ABI_NATIVE ? ctx->args[i] : (__u32)ctx->args[i];
+	return probe_entry(&a);
+}
+
+/* Of the function behind a system call, which gets the caller's registers. */
+static __always_inline int probe_function_entry(const struct pt_regs *regs)
+{
+	struct args a;
+	__u32 nr = saved_nr(regs, 0);
+
+	a.abi = current_abi(nr);
+	a.syscall = sender_of(nr, a.abi);
+	if (a.syscall == NO_SENDER || (a.abi == ABI_NATIVE && attach_mode != ATTACH_KPROBE))
+		return 0;
+	read_saved_args(&a, regs, 0);
+	return probe_entry(&a);
+}
+
+#endif
