@@ -40,13 +40,17 @@ static __always_inline void read_ns_pid(struct process *p, struct pid *pid)
 	p->pid_ns = BPF_CORE_READ(upid.ns, ns.inum);
 }
 
+/* Both names are aligned, so that one is copied by two words. */
+_Static_assert(__builtin_offsetof(struct process, comm) % 8 == 0, "comm is not aligned");
+_Static_assert(__builtin_offsetof(struct process, parent_comm) % 8 == 0, "nor its parent's");
+
 static __always_inline void read_comm(__u8 *to, struct task_struct *task, const int typed)
 {
 	if (typed) {
 		const __u64 *from = (const void *)task->comm;
 		__u64 words[2] = { from[0], from[1] };
 
-		__builtin_memcpy(to, words, sizeof(words));
+		__builtin_memcpy(__builtin_assume_aligned(to, 8), words, sizeof(words));
 	} else {
 		bpf_probe_read_kernel(to, COMM_LEN, task->comm);
 	}
