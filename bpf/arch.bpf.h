@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Which call a thread is in, from the registers saved at its entry. */
+/* Which call a thread is in: from its system call number, ABI and registers. */
 #ifndef SIGTRAIL_ARCH_BPF_H
 #define SIGTRAIL_ARCH_BPF_H
 
@@ -11,17 +11,17 @@
 #include "event.h"
 #include "verifier.bpf.h"
 
-/* A call as it was made. Registers are 64 bits wide, of which the kernel uses
- * the low halves for numbers.
+/* A call as it was made. Registers have 64 bits; of a number, the kernel uses the
+ * low 32.
  */
 struct args {
-	int syscall; /* enum syscall_kind, or NO_SENDER */
+	int syscall; /* enum syscall_kind or NO_SYSCALL */
 	enum call_abi abi;
 	unsigned long arg[4];
 };
 
-/* A system call that sends no signal. */
-#define NO_SENDER (-1)
+/* None of the six system calls that send a signal. */
+#define NO_SYSCALL (-1)
 
 #define CURRENT(field)                                                                             \
 	(current_is_typed() ? bpf_get_current_task_btf()->field :                                  \
@@ -41,43 +41,43 @@ static __always_inline enum call_abi current_abi(__u32 nr)
 	return nr & X32_SYSCALL_BIT ? ABI_X32 : ABI_NATIVE;
 }
 
-static __always_inline int sender_of(__u32 nr, enum call_abi abi)
+static __always_inline int syscall_of(__u32 nr, enum call_abi abi)
 {
 	int i386 = abi == ABI_I386, x32 = abi == ABI_X32;
 
 	switch (x32 ? nr & ~X32_SYSCALL_BIT : nr) {
 	case 62:
-		return i386 ? NO_SENDER : SYSCALL_KILL;
+		return i386 ? NO_SYSCALL : SYSCALL_KILL;
 	case 200:
-		return i386 ? NO_SENDER : SYSCALL_TKILL;
+		return i386 ? NO_SYSCALL : SYSCALL_TKILL;
 	case 234:
-		return i386 ? NO_SENDER : SYSCALL_TGKILL;
+		return i386 ? NO_SYSCALL : SYSCALL_TGKILL;
 	case 129:
-		return i386 || x32 ? NO_SENDER : SYSCALL_RT_SIGQUEUEINFO;
+		return i386 || x32 ? NO_SYSCALL : SYSCALL_RT_SIGQUEUEINFO;
 	case 297:
-		return i386 || x32 ? NO_SENDER : SYSCALL_RT_TGSIGQUEUEINFO;
+		return i386 || x32 ? NO_SYSCALL : SYSCALL_RT_TGSIGQUEUEINFO;
 	case 524:
-		return x32 ? SYSCALL_RT_SIGQUEUEINFO : NO_SENDER;
+		return x32 ? SYSCALL_RT_SIGQUEUEINFO : NO_SYSCALL;
 	case 536:
-		return x32 ? SYSCALL_RT_TGSIGQUEUEINFO : NO_SENDER;
+		return x32 ? SYSCALL_RT_TGSIGQUEUEINFO : NO_SYSCALL;
 	case 37:
-		return i386 ? SYSCALL_KILL : NO_SENDER;
+		return i386 ? SYSCALL_KILL : NO_SYSCALL;
 	case 238:
-		return i386 ? SYSCALL_TKILL : NO_SENDER;
+		return i386 ? SYSCALL_TKILL : NO_SYSCALL;
 	case 270:
-		return i386 ? SYSCALL_TGKILL : NO_SENDER;
+		return i386 ? SYSCALL_TGKILL : NO_SYSCALL;
 	case 178:
-		return i386 ? SYSCALL_RT_SIGQUEUEINFO : NO_SENDER;
+		return i386 ? SYSCALL_RT_SIGQUEUEINFO : NO_SYSCALL;
 	case 335:
-		return i386 ? SYSCALL_RT_TGSIGQUEUEINFO : NO_SENDER;
+		return i386 ? SYSCALL_RT_TGSIGQUEUEINFO : NO_SYSCALL;
 	case 424:
 		return SYSCALL_PIDFD_SEND_SIGNAL;
 	}
-	return NO_SENDER;
+	return NO_SYSCALL;
 }
 
-/* In whichever ABI. */
-static __always_inline int may_be_sender(__u32 nr)
+/* Whether the number is that of one of the six calls in any ABI. */
+static __always_inline int may_send_signal(__u32 nr)
 {
 	switch (nr & ~X32_SYSCALL_BIT) {
 	case 37:
@@ -98,7 +98,7 @@ static __always_inline int may_be_sender(__u32 nr)
 	return 0;
 }
 
-/* Of a kprobe's context. */
+/* The first argument of the function that a kprobe is on. */
 static __always_inline struct pt_regs *first_arg(const struct pt_regs *ctx)
 {
 	return (void *)ctx->di;
@@ -114,14 +114,14 @@ static __always_inline __u32 saved_nr(const struct pt_regs *regs, const int type
 	return READ(typed, regs, orig_ax);
 }
 
-/* What stands where the result will. */
+/* The register that holds the result once there is one. */
 static __always_inline __s32 saved_result(const struct pt_regs *regs, const int typed)
 {
 	return READ(typed, regs, ax);
 }
 
-/* Is that the call's first argument, where seccomp has put the registers back? */
-static __always_inline int puts_back_argument(void)
+/* Whether that register holds the first argument after seccomp restored them all. */
+static __always_inline int restores_argument(void)
 {
 	return 0;
 }
@@ -142,7 +142,7 @@ static __always_inline void read_saved_args(struct args *a, const struct pt_regs
 	}
 }
 
-static __always_inline int are_saved_by_user(const struct pt_regs *regs)
+static __always_inline int are_from_user(const struct pt_regs *regs)
 {
 	__u32 cs = BPF_CORE_READ(regs, cs);
 
@@ -160,39 +160,39 @@ static __always_inline enum call_abi current_abi(__u32 nr)
 	return CURRENT(thread_info.flags) >> TIF_32BIT & 1 ? ABI_ARM : ABI_NATIVE;
 }
 
-static __always_inline int sender_of(__u32 nr, enum call_abi abi)
+static __always_inline int syscall_of(__u32 nr, enum call_abi abi)
 {
 	int arm = abi == ABI_ARM;
 
 	switch (nr) {
 	case 129:
-		return arm ? NO_SENDER : SYSCALL_KILL;
+		return arm ? NO_SYSCALL : SYSCALL_KILL;
 	case 130:
-		return arm ? NO_SENDER : SYSCALL_TKILL;
+		return arm ? NO_SYSCALL : SYSCALL_TKILL;
 	case 131:
-		return arm ? NO_SENDER : SYSCALL_TGKILL;
+		return arm ? NO_SYSCALL : SYSCALL_TGKILL;
 	case 138:
-		return arm ? NO_SENDER : SYSCALL_RT_SIGQUEUEINFO;
+		return arm ? NO_SYSCALL : SYSCALL_RT_SIGQUEUEINFO;
 	case 240:
-		return arm ? NO_SENDER : SYSCALL_RT_TGSIGQUEUEINFO;
+		return arm ? NO_SYSCALL : SYSCALL_RT_TGSIGQUEUEINFO;
 	case 37:
-		return arm ? SYSCALL_KILL : NO_SENDER;
+		return arm ? SYSCALL_KILL : NO_SYSCALL;
 	case 238:
-		return arm ? SYSCALL_TKILL : NO_SENDER;
+		return arm ? SYSCALL_TKILL : NO_SYSCALL;
 	case 268:
-		return arm ? SYSCALL_TGKILL : NO_SENDER;
+		return arm ? SYSCALL_TGKILL : NO_SYSCALL;
 	case 178:
-		return arm ? SYSCALL_RT_SIGQUEUEINFO : NO_SENDER;
+		return arm ? SYSCALL_RT_SIGQUEUEINFO : NO_SYSCALL;
 	case 363:
-		return arm ? SYSCALL_RT_TGSIGQUEUEINFO : NO_SENDER;
+		return arm ? SYSCALL_RT_TGSIGQUEUEINFO : NO_SYSCALL;
 	case 424:
 		return SYSCALL_PIDFD_SEND_SIGNAL;
 	}
-	return NO_SENDER;
+	return NO_SYSCALL;
 }
 
-/* In whichever ABI. */
-static __always_inline int may_be_sender(__u32 nr)
+/* Whether the number is that of one of the six calls in any ABI. */
+static __always_inline int may_send_signal(__u32 nr)
 {
 	switch (nr) {
 	case 37:
@@ -211,7 +211,7 @@ static __always_inline int may_be_sender(__u32 nr)
 	return 0;
 }
 
-/* Of a kprobe's context. */
+/* The first argument of the function that a kprobe is on. */
 static __always_inline struct pt_regs *first_arg(const struct pt_regs *ctx)
 {
 	return (void *)ctx->regs[0];
@@ -227,14 +227,14 @@ static __always_inline __u32 saved_nr(const struct pt_regs *regs, const int type
 	return READ(typed, regs, syscallno);
 }
 
-/* What stands where the result will. */
+/* The register that holds the result once there is one. */
 static __always_inline __s32 saved_result(const struct pt_regs *regs, const int typed)
 {
 	return READ(typed, regs, regs[0]);
 }
 
-/* Is that the call's first argument, where seccomp has put the registers back? */
-static __always_inline int puts_back_argument(void)
+/* Whether that register holds the first argument after seccomp restored them all. */
+static __always_inline int restores_argument(void)
 {
 	return 1;
 }
@@ -242,14 +242,14 @@ static __always_inline int puts_back_argument(void)
 static __always_inline void read_saved_args(struct args *a, const struct pt_regs *regs,
 					    const int typed)
 {
-	/* regs[0] holds the result once there is one. */
+	/* regs[0] is overwritten by the result. */
 	a->arg[0] = READ(typed, regs, orig_x0);
 	a->arg[1] = READ(typed, regs, regs[1]);
 	a->arg[2] = READ(typed, regs, regs[2]);
 	a->arg[3] = READ(typed, regs, regs[3]);
 }
 
-static __always_inline int are_saved_by_user(const struct pt_regs *regs)
+static __always_inline int are_from_user(const struct pt_regs *regs)
 {
 	return !(BPF_CORE_READ(regs, pstate) & PSR_MODE_MASK);
 }
@@ -258,7 +258,7 @@ static __always_inline int are_saved_by_user(const struct pt_regs *regs)
 #error "this architecture's system calls are not known here"
 #endif
 
-/* Kernel stacks of kernels before 5.15, on both architectures. */
+/* Of a kernel stack before 5.15, on both architectures. */
 #define STACK_SIZE 16384
 
 static __always_inline int has_typed_regs(void)
@@ -266,23 +266,23 @@ static __always_inline int has_typed_regs(void)
 	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
 }
 
-/* The current thread's registers at its entry into the kernel. */
+/* The current thread's registers as saved at its entry into the kernel. */
 static __always_inline struct pt_regs *typed_regs(void)
 {
 	return (void *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
 }
 
-/* The same before 5.15; 0 if they cannot be had. */
+/* The same before 5.15; 0 if they cannot be found. */
 static __always_inline struct pt_regs *probed_regs(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct pt_regs *regs =
 		BPF_CORE_READ(task, stack) + STACK_SIZE - bpf_core_type_size(struct pt_regs);
 
-	return are_saved_by_user(regs) ? regs : 0;
+	return are_from_user(regs) ? regs : 0;
 }
 
-/* What stands now where the current thread's call will have its result. */
+/* The result register of the current thread's call, as it is now. */
 static __always_inline __s32 current_result(void)
 {
 	struct pt_regs *regs;
@@ -298,17 +298,17 @@ static __always_inline void read_args(struct args *a, const struct pt_regs *regs
 	__u32 nr = saved_nr(regs, typed);
 
 	a->abi = current_abi(nr);
-	a->syscall = sender_of(nr, a->abi);
-	if (a->syscall != NO_SENDER)
+	a->syscall = syscall_of(nr, a->abi);
+	if (a->syscall != NO_SYSCALL)
 		read_saved_args(a, regs, typed);
 }
 
-/* The call that the current thread is in, from its saved registers. */
+/* The call that the current thread is in. NO_SYSCALL if it is in none. */
 static __always_inline void read_current_args(struct args *a)
 {
 	struct pt_regs *regs;
 
-	a->syscall = NO_SENDER;
+	a->syscall = NO_SYSCALL;
 	a->abi = ABI_NATIVE;
 	if (has_typed_regs()) {
 		read_args(a, typed_regs(), 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What a call asks for: its arguments, a siginfo, a pidfd. */
+/* Arguments, siginfo and pidfd -> a call, and what kind of call it is. */
 #ifndef SIGTRAIL_CALL_BPF_H
 #define SIGTRAIL_CALL_BPF_H
 
@@ -14,7 +14,7 @@
 
 #define OVERFLOW_UID 65534
 
-/* fcntl.h's O_EXCL, which pidfds call PIDFD_THREAD. */
+/* A pidfd's flag: O_EXCL of fcntl.h. */
 #define PIDFD_THREAD 0200
 #define PIDFD_SIGNAL_THREAD 1
 #define PIDFD_SIGNAL_PROCESS_GROUP 4
@@ -25,7 +25,7 @@
 #define PID_FS_MAGIC 0x50494446
 #define PROC_SUPER_MAGIC 0x9fa0
 
-/* The part of a siginfo that a sender fills in. */
+/* What a sender fills in of a siginfo, with 64 bits and with 32. */
 struct sent_info {
 	__s32 signo;
 	__s32 error;
@@ -45,6 +45,7 @@ struct sent_info32 {
 	__u32 value;
 };
 
+/* Whether the call names a process and one of its threads. */
 static __always_inline int names_two(int syscall)
 {
 	return syscall == SYSCALL_TGKILL || syscall == SYSCALL_RT_TGSIGQUEUEINFO;
@@ -55,7 +56,7 @@ static __always_inline __s32 args_sig(const struct args *a)
 	return names_two(a->syscall) ? a->arg[2] : a->arg[1];
 }
 
-/* The address of the siginfo; 0: none was given. */
+/* The address of the siginfo; 0 if the call has none. */
 static __always_inline unsigned long args_info(const struct args *a)
 {
 	if (a->syscall == SYSCALL_RT_TGSIGQUEUEINFO)
@@ -63,7 +64,7 @@ static __always_inline unsigned long args_info(const struct args *a)
 	return a->syscall >= SYSCALL_RT_SIGQUEUEINFO ? a->arg[2] : 0;
 }
 
-/* A user id as the current user namespace numbers it. */
+/* A uid as the current process's user namespace numbers it. */
 static __always_inline __u32 ns_uid(__u32 uid)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -82,12 +83,12 @@ static __always_inline __u32 ns_uid(__u32 uid)
 	return OVERFLOW_UID;
 }
 
-static __always_inline void read_sent_info(struct call *call, unsigned long place)
+static __always_inline void read_sent_info(struct call *call, unsigned long address)
 {
 	if (call->abi == ABI_NATIVE) {
 		struct sent_info info;
 
-		if (bpf_probe_read_user(&info, sizeof(info), (void *)place))
+		if (bpf_probe_read_user(&info, sizeof(info), (void *)address))
 			return;
 		call->si_code = info.code;
 		call->si_pid = info.pid;
@@ -96,7 +97,7 @@ static __always_inline void read_sent_info(struct call *call, unsigned long plac
 	} else {
 		struct sent_info32 info;
 
-		if (bpf_probe_read_user(&info, sizeof(info), (void *)place))
+		if (bpf_probe_read_user(&info, sizeof(info), (void *)address))
 			return;
 		call->si_code = info.code;
 		call->si_pid = info.pid;
@@ -108,9 +109,9 @@ static __always_inline void read_sent_info(struct call *call, unsigned long plac
 }
 
 /*
- * The same from the kernel's copy, which the sender cannot change any more.
- * There, si_pid is 0 for a target that cannot see the sender, and si_uid is
- * as the target's user namespace has it.
+ * Reads the same from the kernel's copy, which the sender can no longer change.
+ * There si_pid is 0 for a target that cannot see the sender, and si_uid is what
+ * the target's user namespace makes of it.
  */
 static __always_inline void correct_sent_info(struct call *call, struct kernel_siginfo *info,
 					      struct task_struct *task)
@@ -140,7 +141,7 @@ static __always_inline void correct_sent_info(struct call *call, struct kernel_s
 	call->flags |= CALL_HAS_INFO;
 }
 
-/* Is this the name of an old pidfd's file, which has no file system of its own? */
+/* Whether the file is called as a pidfd's is, on kernels before pidfs (6.9). */
 static __always_inline int is_called_pidfd(struct file *file)
 {
 	char name[8] = {};
@@ -155,15 +156,15 @@ static __always_inline struct file *current_file(__u32 fd)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **place = BPF_CORE_READ(table, fd);
+	struct file **files = BPF_CORE_READ(table, fd);
 	struct file *file = 0;
 
 	if (fd < BPF_CORE_READ(table, max_fds))
-		bpf_probe_read_kernel(&file, sizeof(file), place + fd);
+		bpf_probe_read_kernel(&file, sizeof(file), files + fd);
 	return file;
 }
 
-/* Whom a file stands for, if it is a pidfd or a process's directory in proc. */
+/* Whose pidfd, or whose directory in /proc, a file is; 0 if it is neither. */
 static __always_inline struct pid *file_pid(struct file *file)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
@@ -198,7 +199,7 @@ static __always_inline void read_pidfd(struct call *call, __u32 flags)
 		if (!file)
 			return;
 		pid = file_pid(file);
-		/* The number of one that was reaped may be another's by now. */
+		/* After it was reaped, its number may be another's. */
 		if (pid && BPF_CORE_READ(pid, tasks[0].first))
 			call->pidfd_pid = read_upid(pid, 0).nr;
 		if (BPF_CORE_READ(file, f_flags) & PIDFD_THREAD)
@@ -213,7 +214,7 @@ static __always_inline void read_pidfd(struct call *call, __u32 flags)
 	}
 }
 
-/* Not the recipient: it counts only where a flag says so. */
+/* Fills in what is known at the entry. The recipient counts only with its flag. */
 static __always_inline void start_call(struct call *call, const struct args *a)
 {
 	unsigned long info = args_info(a);
@@ -234,12 +235,13 @@ static __always_inline void start_call(struct call *call, const struct args *a)
 		read_pidfd(call, a->arg[3]);
 }
 
+/* Whether the call goes to a process group or to many processes. */
 static __always_inline int is_group_call(const struct call *call)
 {
 	return (call->syscall == SYSCALL_KILL && call->target <= 0) || call->flags & CALL_TO_GROUP;
 }
 
-/* Does the call mean a process, whichever of its threads the number names? */
+/* Whether the call means a whole process, even if its number is that of a thread. */
 static __always_inline int is_process_call(const struct call *call)
 {
 	switch (call->syscall) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Which cgroup a process is in, and the way to it. */
+/* The cgroup of a process: its key, and its path, which is sent once. */
 #ifndef SIGTRAIL_CGROUP_BPF_H
 #define SIGTRAIL_CGROUP_BPF_H
 
@@ -14,7 +14,7 @@
 
 #define CGROUP_DEPTH 24
 
-/* Cgroups whose path the poller knows, by key; the value is the epoch. */
+/* Cgroups whose path was sent, by key. The value is the epoch that it was sent in. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 2048);
@@ -22,8 +22,8 @@ struct {
 	__type(value, __u32);
 } cgroups SEC(".maps");
 
-/* Where the default hierarchy has no cgroup below its root. */
-static __always_inline struct cgroup *other_cgroup(struct task_struct *task, __u32 *hierarchy)
+/* The memory controller's cgroup, which counts where the default hierarchy is not used. */
+static __always_inline struct cgroup *memory_cgroup(struct task_struct *task, __u32 *hierarchy)
 {
 	struct css_set *set = BPF_CORE_READ(task, cgroups);
 	struct cgroup_subsys_state *css = 0;
@@ -41,11 +41,11 @@ static __always_inline struct cgroup *other_cgroup(struct task_struct *task, __u
 	return cgroup;
 }
 
-/* Ids are unique in a hierarchy only. The default one has number 0. */
-static __always_inline __u64 other_cgroup_key(struct task_struct *task)
+/* Ids are unique within a hierarchy only. The default hierarchy is number 0. */
+static __always_inline __u64 memory_cgroup_key(struct task_struct *task)
 {
 	__u32 hierarchy;
-	struct cgroup *cgroup = other_cgroup(task, &hierarchy);
+	struct cgroup *cgroup = memory_cgroup(task, &hierarchy);
 
 	return BPF_CORE_READ(cgroup, kn, id) ^ (__u64)hierarchy << 56;
 }
@@ -55,18 +55,18 @@ static __always_inline struct cgroup *task_cgroup(struct task_struct *task)
 	struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
 	__u32 hierarchy;
 
-	return BPF_CORE_READ(cgroup, level) > 0 ? cgroup : other_cgroup(task, &hierarchy);
+	return BPF_CORE_READ(cgroup, level) > 0 ? cgroup : memory_cgroup(task, &hierarchy);
 }
 
 /*
- * The cgroup of the default hierarchy; where that has none (cgroup v1), the
- * memory controller's.
+ * The key of the cgroup in the default hierarchy; where it is the root of that
+ * (cgroup v1), the key of the memory controller's.
  */
 static __always_inline __u64 task_cgroup_key(struct task_struct *task, const int typed)
 {
 	if (READ(typed, task, cgroups, dfl_cgrp, level) > 0)
 		return READ(typed, task, cgroups, dfl_cgrp, kn, id);
-	return other_cgroup_key(task);
+	return memory_cgroup_key(task);
 }
 
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node)
@@ -79,10 +79,11 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *nod
 }
 
 /*
- * Appends the names of a cgroup's path to its record, leaf first; returns the
- * end. Not inlined and not static, as read_exe: the verifier goes through the
- * loop once for a program, and not again on each path that leads to it, which
- * is more than kernels before 6.12 allow. Such a function takes numbers only.
+ * Writes the names of a cgroup's path into its record, leaf first. Returns their
+ * length. This function and read_exe are neither inlined nor static: the verifier
+ * then checks the loop once for a program. Otherwise it checks it again on each
+ * path that leads there, which is more than kernels before 6.12 allow. Such a
+ * function takes only numbers.
  */
 __noinline __u64 read_cgroup_path(__u64 kernfs_node, __u32 hook)
 {
@@ -114,11 +115,11 @@ __noinline __u64 read_cgroup_path(__u64 kernfs_node, __u32 hook)
 }
 
 /*
- * Tells the poller the path behind a key, if it was not told before. `last` is
- * the key that the thread has asked for last; 0: nobody keeps it.
+ * Sends a cgroup's path, unless it was sent in this epoch. `last` holds the key
+ * that this thread asked for last, which needs no look into the map; it may be 0.
  */
-static __always_inline void announce_cgroup(void *ctx, struct task_struct *task, __u64 key,
-					    __u64 *last, enum hook hook)
+static __always_inline void send_cgroup_once(void *ctx, struct task_struct *task, __u64 key,
+					     __u64 *last, enum hook hook)
 {
 	struct cgroup_record *record;
 	__u32 now = epoch, *known;

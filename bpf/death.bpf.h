@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Calls that end with their thread. */
+/* How a thread ends, and the call that it was in. */
 #ifndef SIGTRAIL_DEATH_BPF_H
 #define SIGTRAIL_DEATH_BPF_H
 
@@ -13,9 +13,9 @@
 #define PF_SIGNALED 0x400
 
 /*
- * A thread that ends by SIGSYS. Where seccomp kills, the kernel may end it at
- * once, and no exit is traced; nor is that of a 32-bit caller. Then the call
- * stands in the saved registers, without a result.
+ * Sends the call for which seccomp killed the thread. The kernel may end the thread
+ * at once, and then traces no exit; nor does it trace that of a 32-bit caller. The
+ * call is in the saved registers, and has no result.
  */
 static __always_inline void death_by_sigsys(void *ctx, struct task_struct *task)
 {
@@ -23,15 +23,16 @@ static __always_inline void death_by_sigsys(void *ctx, struct task_struct *task)
 	struct args a;
 
 	read_current_args(&a);
-	if (a.syscall == NO_SENDER)
+	if (a.syscall == NO_SYSCALL)
 		return;
-	/* By a signal: on its way back, which the exit probes see. */
+	/* A thread that a signal ended was on its way back, where exit probes saw it. */
 	if (by_signal && (a.abi == ABI_NATIVE || attach_mode == ATTACH_RAW))
 		return;
-	if (!by_signal || is_rolled_back(&a, current_result()))
-		tell_unseen(ctx, &a, -ENOSYS, HOOK_DEATH);
+	if (!by_signal || are_registers_restored(&a, current_result()))
+		finish_unseen(ctx, &a, -ENOSYS, HOOK_DEATH);
 }
 
+/* The end of a thread. */
 static __always_inline int probe_death(void *ctx, struct task_struct *task)
 {
 	if (trace_state == TRACE_ON && (task->exit_code & 0x7f) == SIGSYS)

@@ -12,6 +12,7 @@
 #include "maps.bpf.h"
 #include "slot.bpf.h"
 
+/* Begins the call in the thread's slot, if it is wanted. */
 static __always_inline int probe_entry(const struct args *a)
 {
 	const struct filters *f = current_filters();
@@ -22,8 +23,8 @@ static __always_inline int probe_entry(const struct args *a)
 		return 0;
 	canary = is_canary(a->syscall, a->arg[0], args_sig(a));
 	wanted = canary || wants_call(f, a->syscall, args_sig(a));
-	/* With kprobes only a slot tells the exit "not wanted" from a call that
-	 * did not get so far.
+	/* With kprobes, an exit without a slot means that the call never reached its
+	 * function. So a call that is not wanted needs a slot, too.
 	 */
 	if (!wanted && attach_mode != ATTACH_KPROBE)
 		return 0;
@@ -36,31 +37,31 @@ static __always_inline int probe_entry(const struct args *a)
 	return 0;
 }
 
-/* Of a system call in whichever ABI. */
+/* The entry of any system call, in any ABI. */
 static __always_inline int probe_raw_entry(const struct raw_syscall_enter *ctx)
 {
 	struct args a;
 
-	if (!may_be_sender(ctx->id))
+	if (!may_send_signal(ctx->id))
 		return 0;
 	a.abi = current_abi(ctx->id);
-	a.syscall = sender_of(ctx->id, a.abi);
-	if (a.syscall == NO_SENDER)
+	a.syscall = syscall_of(ctx->id, a.abi);
+	if (a.syscall == NO_SYSCALL)
 		return 0;
 	for (int i = 0; i < 4; i++)
 		a.arg[i] = a.abi == ABI_NATIVE ? ctx->args[i] : (__u32)ctx->args[i];
 	return probe_entry(&a);
 }
 
-/* Of the function behind a system call, which gets the caller's registers. */
+/* The entry of the function behind a call. `regs` are the caller's registers. */
 static __always_inline int probe_function_entry(const struct pt_regs *regs)
 {
 	struct args a;
 	__u32 nr = saved_nr(regs, 0);
 
 	a.abi = current_abi(nr);
-	a.syscall = sender_of(nr, a.abi);
-	if (a.syscall == NO_SENDER || (a.abi == ABI_NATIVE && attach_mode != ATTACH_KPROBE))
+	a.syscall = syscall_of(nr, a.abi);
+	if (a.syscall == NO_SYSCALL || (a.abi == ABI_NATIVE && attach_mode != ATTACH_KPROBE))
 		return 0;
 	read_saved_args(&a, regs, 0);
 	return probe_entry(&a);

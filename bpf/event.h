@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The wire records: the only contract between the kernel side and Rust, which
- * gets these types from the skeleton (BTF). Kernel terms: tgid is the process,
- * tid the thread. No implicit holes, no bool, no char.
+ * The records on the wire: the only contract between the kernel side and Rust,
+ * which gets these types from the skeleton (BTF). The terms are the kernel's: tgid
+ * is the process, tid the thread. Structs have no implicit holes, no bool and no
+ * char.
  */
 #ifndef SIGTRAIL_EVENT_H
 #define SIGTRAIL_EVENT_H
@@ -10,12 +11,12 @@
 #include "vmlinux.h"
 
 #define COMM_LEN 16
-/* CPUs beyond this are not traced and the poller refuses to start. */
+/* CPUs beyond this are not traced; a machine with more is refused at the start. */
 #define MAX_CPUS 1024
 /* Longest component of a path, with its NUL. */
 #define NAME_LEN 256
-/* Bytes of an executable's path, of its arguments and of a cgroup's path, above
- * which they are cut. Powers of two, for the verifier's sake.
+/* An executable's path, its arguments and a cgroup's path are cut at these many
+ * bytes. They are powers of two so that the verifier can follow a mask.
  */
 #define EXE_LEN 1024
 #define ARGS_LEN 1024
@@ -24,25 +25,25 @@
 
 enum record_kind {
 	RECORD_CALL = 1,
-	/* A call to a group sends one for each process that was signalled,
-	 * before its own.
+	/* One process that a call to a group signalled. It is sent before the
+	 * call's own record.
 	 */
 	RECORD_RECIPIENT = 2,
-	/* What is the same for all calls of a process between two execs. */
+	/* What stays the same for a process between two execs. */
 	RECORD_IMAGE = 3,
-	/* A cgroup's path, before the first record that names its key. */
+	/* A cgroup's path, sent before the first record that names its key. */
 	RECORD_CGROUP = 4,
-	/* The poller's own call came through: a header, and nothing else. */
+	/* The poller's call to itself, which shows that calls are seen: a header alone. */
 	RECORD_CANARY = 5,
-	/* A call as the witness knows it, whose own record may follow, or may
-	 * not: exits can be skipped.
+	/* A call as the witness knows it. Its own record follows unless the
+	 * kernel skips the exit probe.
 	 */
 	RECORD_WITNESS = 6,
 };
 
 struct header {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
-	__u64 cpu_seq; /* +1 for each record tried on this CPU, from 1 */
+	__u64 cpu_seq; /* +1 for each record that this CPU tried to send, from 1 */
 	__u32 cpu;
 	enum record_kind kind;
 };
@@ -77,15 +78,15 @@ struct process {
 
 _Static_assert(sizeof(struct process) == 104, "wire record changed");
 
-/* What signal_generate says. */
+/* What the kernel did with a signal, as signal_generate gives it. */
 enum outcome {
 	OUTCOME_DELIVERED = 0,
 	OUTCOME_IGNORED = 1,
 	OUTCOME_ALREADY_PENDING = 2,
 	OUTCOME_OVERFLOW = 3,
 	OUTCOME_LOST_INFO = 4,
-	/* The kernel was not asked: the target of a call that failed, or of
-	 * signal 0, looked up by its number.
+	/* No signal was generated: the call failed or sent signal 0, and its
+	 * target was looked up by number.
 	 */
 	OUTCOME_NONE = 255,
 };
@@ -96,14 +97,14 @@ enum disposition {
 	DISPOSITION_HANDLER = 2,
 };
 
-/* A process that a call reached. */
+/* A process that a call signalled, or its target if it signalled none. */
 struct recipient {
 	struct process process;
-	__u32 sender_ns_pid; /* tgid in the sender's pid namespace; 0: none there */
+	__u32 sender_ns_pid; /* tgid in the sender's pid namespace; 0: not in it */
 	enum outcome outcome;
 	enum disposition disposition;
 	__u8 blocked;
-	__u8 fatal; /* the kernel has decided, or will decide, that it dies */
+	__u8 fatal; /* it ends the process, at once or when it is taken */
 	__u8 pad[2];
 };
 
@@ -119,7 +120,7 @@ enum syscall_kind {
 	SYSCALL_KINDS = 6,
 };
 
-/* The numbers and layouts by which a call was made. */
+/* Which system call numbers and layouts the caller used. */
 enum call_abi {
 	ABI_NATIVE = 0,
 	ABI_I386 = 1,
@@ -128,27 +129,27 @@ enum call_abi {
 };
 
 enum call_flag {
-	/* No entry was seen (seccomp refused it, or the state map had evicted
-	 * it): arguments are from the saved registers, time is the exit's.
+	/* No entry was seen: seccomp refused the call, or the slot was evicted.
+	 * Arguments are from the saved registers, the time is that of the exit.
 	 */
 	CALL_ENTRY_MISSING = 1 << 0,
-	/* `recipient` is filled, and sent. */
+	/* `recipient` is filled in and sent. */
 	CALL_HAS_RECIPIENT = 1 << 1,
-	/* A filter asks for the target, which the kernel side does not know. */
+	/* A filter needs the target, which the kernel side could not find. */
 	CALL_UNDECIDED = 1 << 2,
-	/* The sender gave a siginfo: the si_ fields are filled. */
+	/* The sender passed a siginfo: the si_ fields are filled in. */
 	CALL_HAS_INFO = 1 << 3,
-	/* pidfd_send_signal to the thread, or the process group, behind it. */
+	/* pidfd_send_signal to the thread, or to the process group, of the pidfd. */
 	CALL_TO_THREAD = 1 << 4,
 	CALL_TO_GROUP = 1 << 5,
-	/* Only the signal was seen: no probe sees the call's exit. */
+	/* Only the signal was seen, not the call's exit. */
 	CALL_WITNESS_ONLY = 1 << 6,
 };
 
-/* What tells of calls in the machine's own ABI. */
+/* Which programs see calls in the machine's own ABI. */
 enum attach_mode {
 	ATTACH_TRACEPOINT = 0,
-	/* Kprobes, with the exit tracepoint for what does not get so far. */
+	/* Kprobes, and the exit tracepoint for calls that never reach them. */
 	ATTACH_KPROBE = 1,
 	ATTACH_RAW = 2,
 };
@@ -158,20 +159,20 @@ struct call {
 	struct header header;
 	enum syscall_kind syscall;
 	enum call_flag flags;
-	__s32 target; /* first argument: pid, tid, tgid or pidfd, as the sender gave it */
-	__s32 target_tid; /* tgkill's second argument (rt_tgsigqueueinfo's), else 0 */
+	__s32 target; /* first argument, as given: pid, tid, tgid or pidfd */
+	__s32 target_tid; /* second argument of tgkill and rt_tgsigqueueinfo, else 0 */
 	__s32 sig;
 	__s32 ret; /* 0 or -errno */
 	__u32 recipient_count; /* processes that the kernel signalled */
-	__u32 recipients_refused; /* their records that no ring took */
+	__u32 recipients_refused; /* of these, records that no ring took */
 	enum call_abi abi;
 	__u32 pidfd_flags; /* fourth argument of pidfd_send_signal, else 0 */
-	__u32 pidfd_pid; /* what the pidfd stands for, in the initial namespace; 0: unknown */
+	__u32 pidfd_pid; /* whose pidfd it is, in the initial pid namespace; 0: unknown */
 	__s32 si_code;
 	__u64 si_value;
-	__s32 si_pid; /* who the sender says that it is, */
+	__s32 si_pid; /* the sender's pid and uid, as it claims them in the siginfo */
 	__u32 si_uid;
-	__u32 ns_uid; /* and its real user id, both as its own namespaces number them */
+	__u32 ns_uid; /* its real uid, as its own user namespace numbers it */
 	__u32 pad;
 
 	struct process sender;
@@ -179,7 +180,7 @@ struct call {
 };
 _Static_assert(sizeof(struct call) == 320, "wire record changed");
 
-/* The call is the one of thread `tid` entered at `call_time_ns`. */
+/* A recipient of the call that thread `tid` entered at `call_time_ns`. */
 struct recipient_record {
 	struct header header;
 	__u64 call_time_ns;
@@ -201,36 +202,36 @@ struct image {
 	__u32 tgid;
 	__u32 exec_id;
 	enum image_flag flags;
-	__u16 exe_len; /* bytes of `data`: names, leaf first, each with a NUL */
-	__u16 args_len; /* bytes of `data` behind them, each argument with a NUL */
+	__u16 exe_len; /* bytes in `data`: the path's names, leaf first, each with a NUL */
+	__u16 args_len; /* bytes after these: arguments, each with a NUL */
 	__u8 tty[TTY_LEN];
-	__u8 data[4 * EXE_LEN]; /* a power of two, for the verifier's sake */
+	__u8 data[4 * EXE_LEN]; /* a power of two, so that a mask bounds an index */
 };
 
 struct cgroup_record {
 	struct header header;
 	__u64 cgroup_key;
 	__u32 truncated;
-	__u32 path_len; /* bytes of `path`: names, leaf first, each with a NUL */
-	__u8 path[2 * CGROUP_LEN]; /* likewise */
+	__u32 path_len; /* bytes in `path`: names, leaf first, each with a NUL */
+	__u8 path[2 * CGROUP_LEN]; /* a power of two, too */
 };
 
-/* What a CPU did, and each way in which something failed to arrive. */
+/* What a CPU did, with one counter for each way to lose something. */
 struct counters {
-	__u64 cpu_seq; /* records tried */
+	__u64 cpu_seq; /* records that it tried to send */
 	__u64 ring_full; /* calls refused: no room (ENOSPC) */
 	__u64 ring_absent; /* calls refused: this CPU has no ring (ENOENT, EOPNOTSUPP) */
 	__u64 ring_error; /* calls refused: any other error */
-	__u64 inflight_full; /* an entry found no slot; its exit reports the call */
-	__u64 entry_missing; /* exits without entry whose arguments are gone */
-	__u64 other_refused; /* records of other kinds, refused for any reason */
-	/* With kprobes, of native calls: exits that the kretprobe saw, those of
-	 * them that the tracepoint saw as well, and those that only it saw.
+	__u64 inflight_full; /* entries that found no slot; their exits send the call */
+	__u64 entry_missing; /* exits without an entry whose arguments are gone */
+	__u64 other_refused; /* records of other kinds refused, for any reason */
+	/* Of native calls, with kprobes: exits that the kretprobe saw, exits
+	 * that the tracepoint saw as well, and exits that it alone saw.
 	 */
 	__u64 kprobe_exits;
 	__u64 exits_seen_twice;
 	__u64 kprobe_missed;
-	__u64 pad[6]; /* own cache lines */
+	__u64 pad[6]; /* no two CPUs share a cache line */
 };
 
 _Static_assert(sizeof(struct counters) == 128, "two cache lines a CPU");
@@ -238,7 +239,7 @@ _Static_assert(sizeof(struct counters) == 128, "two cache lines a CPU");
 enum trace_state {
 	TRACE_OFF = 0,
 	TRACE_ON = 1,
-	/* No new calls; those in flight are still completed. */
+	/* New calls are left out; those in flight are completed. */
 	TRACE_DRAIN = 2,
 };
 
@@ -257,23 +258,23 @@ enum filter_kind {
 	FILTER_TARGET_COMM = 5,
 };
 
-/* A member of a filter's set: a number in the first four bytes, or a comm. */
+/* A member of a filter's set. `value` is a comm, or a number in four bytes. */
 struct filter_key {
 	__u32 bank;
 	enum filter_kind kind;
 	__u8 value[COMM_LEN];
 };
 
-/* Two banks, so that a new set of filters takes effect in one store. */
+/* There are two banks, so that new filters come into force by one store. */
 struct filters {
-	__u64 signals; /* bit n-1: signal n, 1 to 64 */
-	__u32 sets; /* bit enum filter_kind: only members of that set */
+	__u64 signals; /* bit n - 1: pass signal n, 1 to 64 */
+	__u32 sets; /* bit enum filter_kind: pass only members of that set */
 	__u8 signal_zero; /* pass signal 0 */
-	__u8 signal_other; /* pass numbers outside 0..64 */
-	__u8 syscalls; /* bit enum syscall_kind */
-	__u8 failed_only;
-	__u8 fatal_only; /* only calls that end a process */
-	__u8 bank; /* whose sets go with it */
+	__u8 signal_other; /* pass numbers outside of 0 to 64 */
+	__u8 syscalls; /* bit enum syscall_kind: pass that call */
+	__u8 failed_only; /* pass only calls that return an error */
+	__u8 fatal_only; /* pass only calls that end a process */
+	__u8 bank; /* the bank of its sets in the map */
 	__u8 pad[6];
 };
 

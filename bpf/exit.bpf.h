@@ -1,5 +1,22 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* How a call ends: its result, and its way to the poller. */
+/*
+ * How a call ends: its result is known, and it goes to the poller.
+ *
+ * Constraints. An exit may come without an entry: seccomp refuses a call before its
+ * entry is traced, and slots run out. With kprobes, two programs look at the exit of
+ * a native call, and one may miss it: the kretprobe does if the call never reached
+ * its function, the tracepoint if the kernel skips it. Each call must be sent exactly
+ * once, and each way to see less must be counted. A thread that seccomp kills may
+ * have no exit at all: death.bpf.h sees to that.
+ *
+ * Operation. An exit that finds its system call in the thread's slot takes the call
+ * from there. Where two programs see the exit, the kretprobe comes first: it sends
+ * the call and leaves the slot completed, and the tracepoint only counts. An exit that
+ * finds no such slot reads the call from the registers that were saved at the entry
+ * into the kernel. Either way finish_call() adds what only the end knows: the result;
+ * the target, if no signal showed it; whether that target is wanted; and last the
+ * sender, which costs most.
+ */
 #ifndef SIGTRAIL_EXIT_BPF_H
 #define SIGTRAIL_EXIT_BPF_H
 
@@ -19,7 +36,7 @@
 #include "process.bpf.h"
 #include "slot.bpf.h"
 
-/* Sends a call, and first what the poller does not know of its sender. */
+/* Fills in the sender and sends the call, after its sender's image and cgroup. */
 static __always_inline void send_call(void *ctx, struct call *call, struct slot *slot,
 				      enum hook hook)
 {
@@ -27,14 +44,14 @@ static __always_inline void send_call(void *ctx, struct call *call, struct slot 
 	__u64 size = sizeof(*call);
 
 	read_current(&call->sender);
-	announce_image(ctx, task, &call->sender, slot ? &slot->image : 0, hook);
-	announce_cgroup(ctx, task, call->sender.cgroup_key, slot ? &slot->sender_cgroup : 0, hook);
+	send_image_once(ctx, task, &call->sender, slot ? &slot->image : 0, hook);
+	send_cgroup_once(ctx, task, call->sender.cgroup_key, slot ? &slot->sender_cgroup : 0, hook);
 	if (!(call->flags & CALL_HAS_RECIPIENT))
 		size = __builtin_offsetof(struct call, recipient);
 	send_record(ctx, &call->header, size);
 }
 
-/* Is its target wanted, as far as that is known? */
+/* Whether the filters want the call's target. The poller decides what is unknown. */
 static __always_inline int wants_finished(const struct filters *f, struct call *call,
 					  const struct slot *slot)
 {
@@ -48,7 +65,7 @@ static __always_inline int wants_finished(const struct filters *f, struct call *
 	return 1;
 }
 
-/* Completes a call that returned, and sends it if it is wanted. */
+/* Completes a call that returned and sends it, if it is wanted. */
 static __always_inline void finish_call(void *ctx, struct call *call, struct slot *slot, __s32 ret,
 					enum hook hook)
 {
@@ -61,7 +78,7 @@ static __always_inline void finish_call(void *ctx, struct call *call, struct slo
 	if (f->failed_only && ret >= 0)
 		return;
 	call->ret = ret;
-	/* No pidfd, whatever the file looked like. */
+	/* The descriptor was no pidfd, whatever its file looked like. */
 	if (ret == -EBADF)
 		call->pidfd_pid = 0;
 	if (!call->recipient_count)
@@ -71,20 +88,22 @@ static __always_inline void finish_call(void *ctx, struct call *call, struct slo
 }
 
 /*
- * Has seccomp put the registers back, for whoever looks at the dead? Where the
- * result would be stands what no call returns then: its number, or on arm64 its
- * first argument. Unless that is a group's: but then the end is on its way.
+ * Whether seccomp restored the registers, which it does when it kills. The result
+ * register then holds what no call returns: the call's number, or on arm64 its first
+ * argument. A group's argument is negative like an errno, so a pending SIGSYS must
+ * confirm it.
  */
-static __always_inline int is_rolled_back(const struct args *a, __s32 ret)
+static __always_inline int are_registers_restored(const struct args *a, __s32 ret)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 
-	return ret > 0 || (puts_back_argument() && ret == (__s32)a->arg[0] &&
+	return ret > 0 || (restores_argument() && ret == (__s32)a->arg[0] &&
 			   BPF_CORE_READ(task, pending.signal.sig[0]) >> (SIGSYS - 1) & 1);
 }
 
-/* A call of which nothing was seen before its end: that of its registers. */
-static __always_inline void tell_unseen(void *ctx, const struct args *a, __s32 ret, enum hook hook)
+/* Sends a call of which only the end was seen. Its arguments are from the registers. */
+static __always_inline void finish_unseen(void *ctx, const struct args *a, __s32 ret,
+					  enum hook hook)
 {
 	struct call *call = scratch(hook, SCRATCH_CALL);
 	int canary = is_canary(a->syscall, a->arg[0], args_sig(a));
@@ -98,7 +117,7 @@ static __always_inline void tell_unseen(void *ctx, const struct args *a, __s32 r
 	finish_call(ctx, call, 0, ret, hook);
 }
 
-/* Seccomp refuses a call before its entry is traced, and slots can run out. */
+/* An exit whose entry was missed. */
 static __always_inline void exit_without_entry(void *ctx, __s32 ret, enum hook hook)
 {
 	struct counters *c;
@@ -107,19 +126,20 @@ static __always_inline void exit_without_entry(void *ctx, __s32 ret, enum hook h
 	if (trace_state != TRACE_ON)
 		return;
 	read_current_args(&a);
-	/* The exit tracepoint tells those that do not get to the kprobes. */
+	/* The exit tracepoint sends native calls that never reached the kprobes. */
 	if (hook == HOOK_KPROBE && a.abi == ABI_NATIVE)
 		return;
-	if (a.syscall == NO_SENDER) {
+	if (a.syscall == NO_SYSCALL) {
 		c = hook == HOOK_EXIT ? cpu_counters() : 0;
 		if (c)
 			c->entry_missing++;
 		return;
 	}
-	/* Then it was not let in. */
-	tell_unseen(ctx, &a, is_rolled_back(&a, ret) ? -ENOSYS : ret, hook);
+	/* Restored registers mean that the call was not let in. */
+	finish_unseen(ctx, &a, are_registers_restored(&a, ret) ? -ENOSYS : ret, hook);
 }
 
+/* The exit of one of the six calls, at its tracepoint. */
 static __always_inline int probe_exit(void *ctx, int syscall, __s32 ret)
 {
 	struct counters *c;
@@ -129,14 +149,14 @@ static __always_inline int probe_exit(void *ctx, int syscall, __s32 ret)
 	if (trace_state == TRACE_OFF)
 		return 0;
 	slot = current_slot();
-	if (!slot || (int)slot->call.syscall != syscall || slot->state == SLOT_TOLD) {
+	if (!slot || (int)slot->call.syscall != syscall || slot->state == SLOT_SENT) {
 		exit_without_entry(ctx, ret, HOOK_EXIT);
 		return 0;
 	}
 	state = slot->state;
 	slot->state = SLOT_IDLE;
 	c = attach_mode == ATTACH_KPROBE ? cpu_counters() : 0;
-	if (c && state == SLOT_DONE)
+	if (c && state == SLOT_COMPLETED)
 		c->exits_seen_twice++;
 	else if (c)
 		c->kprobe_missed++;
@@ -145,18 +165,18 @@ static __always_inline int probe_exit(void *ctx, int syscall, __s32 ret)
 	return 0;
 }
 
-/* Of a system call in whichever ABI. */
+/* The exit of any system call, in any ABI. */
 static __always_inline int probe_raw_exit(void *ctx, __u32 nr, __s32 ret)
 {
 	int syscall;
 
-	if (!may_be_sender(nr))
+	if (!may_send_signal(nr))
 		return 0;
-	syscall = sender_of(nr, current_abi(nr));
-	return syscall == NO_SENDER ? 0 : probe_exit(ctx, syscall, ret);
+	syscall = syscall_of(nr, current_abi(nr));
+	return syscall == NO_SYSCALL ? 0 : probe_exit(ctx, syscall, ret);
 }
 
-/* Of the function behind a system call. */
+/* The exit of the function behind a call. */
 static __always_inline int probe_function_exit(void *ctx, __s32 ret)
 {
 	struct counters *c;
@@ -175,7 +195,7 @@ static __always_inline int probe_function_exit(void *ctx, __s32 ret)
 	native = slot->call.abi == ABI_NATIVE;
 	if (native && attach_mode != ATTACH_KPROBE)
 		return 0;
-	slot->state = native ? SLOT_DONE : SLOT_IDLE;
+	slot->state = native ? SLOT_COMPLETED : SLOT_IDLE;
 	c = native ? cpu_counters() : 0;
 	if (c)
 		c->kprobe_exits++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Which calls are wanted. Decided as early as it can be. */
+/* Which calls are wanted, decided as early as possible. */
 #ifndef SIGTRAIL_FILTER_BPF_H
 #define SIGTRAIL_FILTER_BPF_H
 
@@ -68,7 +68,7 @@ static __always_inline int wants_sender(const struct filters *f)
 	return 1;
 }
 
-/* Is this signal wanted from the current process, by whichever call? */
+/* Whether this signal is wanted from the current process, by any call. */
 static __always_inline int wants_sent(const struct filters *f, __s32 sig)
 {
 	return wants_signal(f, sig) && (!f->sets || wants_sender(f));
@@ -85,8 +85,8 @@ static __always_inline int wants_call(const struct filters *f, enum syscall_kind
 }
 
 /*
- * A signal 0 that the poller sends itself, to see that calls come through. No
- * filter keeps it out, and it is never a call for those who read the lines.
+ * Whether this is a signal 0 that the poller sends itself, to see that calls are
+ * recorded. No filter keeps it out, and it never becomes a line.
  */
 static __always_inline int is_canary(enum syscall_kind syscall, __s32 target, __s32 sig)
 {
@@ -94,13 +94,13 @@ static __always_inline int is_canary(enum syscall_kind syscall, __s32 target, __
 	       bpf_get_current_pid_tgid() >> 32 == own_pid;
 }
 
-/* Does a filter ask for the target? */
+/* Whether a filter is about the target. */
 static __always_inline int asks_for_target(const struct filters *f)
 {
 	return f->sets & TARGET_SETS || f->fatal_only;
 }
 
-/* Is this one of the targets asked for? */
+/* Whether this is one of the targets that are wanted. */
 static __always_inline int wants_target(const struct filters *f, const struct recipient *r)
 {
 	const struct process *p = &r->process;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What runs in a process: its executable, arguments and terminal. */
+/* What runs in a process: executable, arguments and terminal, sent once an exec. */
 #ifndef SIGTRAIL_IMAGE_BPF_H
 #define SIGTRAIL_IMAGE_BPF_H
 
@@ -14,14 +14,14 @@
 
 #define PATH_DEPTH 40
 
-/* A process between two execs. */
+/* An image that was sent: a process between two execs, and the epoch. */
 struct image_id {
 	__u64 start_ns;
 	__u32 exec_id;
 	__u32 epoch;
 };
 
-/* Processes whose image the poller knows, by tgid. */
+/* Images that were sent, by tgid. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 10240);
@@ -29,7 +29,7 @@ struct {
 	__type(value, struct image_id);
 } images SEC(".maps");
 
-/* Appends the names of a file's path to its record, leaf first; returns the end. */
+/* Writes the names of a file's path into its record, leaf first. Returns their length. */
 __noinline __u64 read_exe(__u64 exe_file, __u32 hook)
 {
 	struct image *image = scratch(hook, SCRATCH_IDENTITY);
@@ -64,7 +64,7 @@ __noinline __u64 read_exe(__u64 exe_file, __u32 hook)
 			break;
 		len += below(2 * NAME_LEN, got);
 		parent = BPF_CORE_READ(dentry, d_parent);
-		/* Not in any mounted tree, as a memfd. */
+		/* In no mounted tree, such as a memfd. */
 		if (parent == dentry)
 			return len;
 		dentry = parent;
@@ -80,7 +80,7 @@ static __always_inline struct image_id image_id_of(const struct process *p)
 	return id;
 }
 
-static __always_inline int is_told(const struct image_id *known, const struct image_id *id)
+static __always_inline int is_known(const struct image_id *known, const struct image_id *id)
 {
 	return known && known->start_ns == id->start_ns && known->exec_id == id->exec_id &&
 	       known->epoch == id->epoch;
@@ -104,7 +104,7 @@ static __always_inline void start_image(struct image *image, struct task_struct 
 	image->exe_len = read_exe((__u64)BPF_CORE_READ(mm, exe_file), hook);
 }
 
-static __always_inline long send_image(void *ctx, struct image *image)
+static __always_inline long send_image_record(void *ctx, struct image *image)
 {
 	__u64 len = image->exe_len + image->args_len;
 
@@ -113,34 +113,14 @@ static __always_inline long send_image(void *ctx, struct image *image)
 				   below(sizeof(image->data), len));
 }
 
-/*
- * Tells the poller what runs in the current process, if it was not told. `last`
- * is the one that the thread has asked for last; 0: nobody keeps it.
- */
-static __always_inline void announce_image(void *ctx, struct task_struct *task,
-					   const struct process *p, struct image_id *last,
-					   enum hook hook)
+/* The arguments of the current process, as far as they are asked for. */
+static __always_inline void read_args_of(struct image *image, struct mm_struct *mm)
 {
-	struct image_id id = image_id_of(p);
-	__u64 start, want;
+	__u64 start = BPF_CORE_READ(mm, arg_start);
+	__u64 want = BPF_CORE_READ(mm, arg_end) - start;
 	void *args;
-	struct mm_struct *mm;
-	struct image *image;
-	__u32 tgid = p->tgid;
 	long got = 0;
 
-	if (last && is_told(last, &id))
-		return;
-	if (is_told(bpf_map_lookup_elem(&images, &tgid), &id))
-		goto told;
-
-	image = scratch(hook, SCRATCH_IDENTITY);
-	mm = BPF_CORE_READ(task, mm);
-	if (!image || !mm)
-		return;
-	start_image(image, task, mm, p, hook);
-	start = BPF_CORE_READ(mm, arg_start);
-	want = BPF_CORE_READ(mm, arg_end) - start;
 	if (want >= ARGS_LEN) {
 		want = ARGS_LEN - 1;
 		image->flags |= IMAGE_ARGS_TRUNCATED;
@@ -158,27 +138,52 @@ static __always_inline void announce_image(void *ctx, struct task_struct *task,
 		got = 0;
 	}
 	image->args_len = got;
-	if (send_image(ctx, image))
-		return;
-	bpf_map_update_elem(&images, &tgid, &id, BPF_ANY);
-told:
-	if (last)
-		*last = id;
 }
 
 /*
- * Tells the poller what runs in a process that is about to end: it may be gone
- * before /proc can be read. Its arguments are in memory that only it can read.
+ * Sends what runs in the current process, unless it was sent in this epoch. `last`
+ * holds what this thread asked for last, which needs no look into the map; it may
+ * be 0.
  */
-static __always_inline void announce_victim(void *ctx, struct task_struct *task,
-					    const struct process *p)
+static __always_inline void send_image_once(void *ctx, struct task_struct *task,
+					    const struct process *p, struct image_id *last,
+					    enum hook hook)
 {
 	struct image_id id = image_id_of(p);
 	struct mm_struct *mm;
 	struct image *image;
 	__u32 tgid = p->tgid;
 
-	if (is_told(bpf_map_lookup_elem(&images, &tgid), &id))
+	if (last && is_known(last, &id))
+		return;
+	if (!is_known(bpf_map_lookup_elem(&images, &tgid), &id)) {
+		image = scratch(hook, SCRATCH_IDENTITY);
+		mm = BPF_CORE_READ(task, mm);
+		if (!image || !mm)
+			return;
+		start_image(image, task, mm, p, hook);
+		read_args_of(image, mm);
+		if (send_image_record(ctx, image))
+			return;
+		bpf_map_update_elem(&images, &tgid, &id, BPF_ANY);
+	}
+	if (last)
+		*last = id;
+}
+
+/*
+ * Sends what runs in a process that a signal ends, which may be gone before /proc
+ * can be read. Its arguments are left out: only the process itself can read them.
+ */
+static __always_inline void send_victim_image(void *ctx, struct task_struct *task,
+					      const struct process *p)
+{
+	struct image_id id = image_id_of(p);
+	struct mm_struct *mm;
+	struct image *image;
+	__u32 tgid = p->tgid;
+
+	if (is_known(bpf_map_lookup_elem(&images, &tgid), &id))
 		return;
 	image = scratch(HOOK_WITNESS, SCRATCH_IDENTITY);
 	mm = BPF_CORE_READ(task, mm);
@@ -186,7 +191,7 @@ static __always_inline void announce_victim(void *ctx, struct task_struct *task,
 		return;
 	start_image(image, task, mm, p, HOOK_WITNESS);
 	image->flags |= IMAGE_ARGS_UNREADABLE;
-	send_image(ctx, image);
+	send_image_record(ctx, image);
 }
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Whom a number means, for programs that the kernel does not let ask: what its
- * find_vpid() does, by hand. What is read may change meanwhile, as with each
- * probed read; a number that is given back while it is looked up is nobody's.
+ * Whom the number in a call means. Programs may ask the kernel from 6.13 on; before,
+ * the poller asks /proc. Kprobes may not ask at all, so they do by hand what the
+ * kernel's find_vpid() does. What they read can change meanwhile, as with each
+ * probed read. A number that is freed while it is looked up is nobody's.
  */
 #ifndef SIGTRAIL_LOOKUP_BPF_H
 #define SIGTRAIL_LOOKUP_BPF_H
@@ -19,7 +20,7 @@
 #include "recipient.bpf.h"
 #include "slot.bpf.h"
 
-/* The kernel's tree of numbers: each node decides six bits. */
+/* The kernel keeps numbers in a tree (idr). Each node decides six bits. */
 #define NODE_BITS 6
 #define NODE_MASK 63
 #define TREE_DEPTH 6
@@ -45,13 +46,13 @@ static __always_inline struct pid *find_pid(struct pid_namespace *ns, __u32 numb
 				      (void *)node + bpf_core_field_offset(struct xa_node, slots) +
 					      (index >> shift & NODE_MASK) * sizeof(entry));
 	}
-	/* A leaf above the last level is that of its first number alone. */
+	/* A leaf above the last level belongs to its first number alone. */
 	if (is_tree_node(entry) || (shift && index & ((1ULL << shift) - 1)))
 		return 0;
 	return entry;
 }
 
-/* `level`: of the namespace whose number it is, the sender's or one above. */
+/* `level` is that of the number's namespace: the sender's own, or one above. */
 static __always_inline struct task_struct *find_task(__s32 number, __u32 level)
 {
 	struct task_struct *sender = (void *)bpf_get_current_task();
@@ -68,19 +69,20 @@ static __always_inline struct task_struct *find_task(__s32 number, __u32 level)
 	return link ? (void *)link - bpf_core_field_offset(struct task_struct, pid_links) : 0;
 }
 
-/* Looking a target up costs as much as all the rest, and floods of signal 0
- * ask for the same one: what was found stands for this long.
+/* To look a target up costs as much as all the rest of a call, and floods of signal
+ * 0 ask for the same target. What was found is used again for this long.
  */
 #define LOOKED_UP_NS 1000000
 
-/* As what a target is looked up. */
+/* How a target is looked up. */
 enum lookup {
+	/* The process is meant, not the thread. */
 	LOOKUP_PROCESS = 1 << 0,
-	/* By the initial namespace's number; else by the sender's. */
+	/* The number is the initial namespace's, not the sender's. */
 	LOOKUP_PIDFD = 1 << 1,
 };
 
-/* The number of the one target that a call names; 0: it names none. */
+/* The number of the one process or thread that a call is for; else not above 0. */
 static __always_inline __s32 target_number(const struct call *call)
 {
 	if (call->syscall == SYSCALL_PIDFD_SEND_SIGNAL)
@@ -96,13 +98,13 @@ static __always_inline int is_looked_up(const struct slot *slot, const struct ca
 }
 
 /*
- * A call that signalled nobody (it failed, or signal 0 only asked) names its
- * target by number alone: newer kernels can still be asked who that is.
+ * Finds the target of a call that signalled nobody, because it failed or sent
+ * signal 0. Such a call names its target by number alone.
  */
 static __always_inline void look_up_target(void *ctx, struct call *call, struct slot *slot,
 					   enum hook hook)
 {
-	/* The kernel does not let kprobes. */
+	/* The kernel lets no kprobe ask. */
 	const int may_ask = hook != HOOK_KPROBE;
 	struct recipient *r = &call->recipient;
 	__s32 number = target_number(call);
@@ -128,7 +130,7 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 	read_recipient(r, task, how & LOOKUP_PROCESS, may_ask);
 	clear_outcome(r);
 	call->flags |= CALL_HAS_RECIPIENT;
-	announce_cgroup(ctx, task, r->process.cgroup_key, slot ? &slot->target_cgroup : 0, hook);
+	send_cgroup_once(ctx, task, r->process.cgroup_key, slot ? &slot->target_cgroup : 0, hook);
 	if (slot) {
 		slot->looked_up = number;
 		slot->looked_up_how = how;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* State shared by the probes and the poller, and the way out for records. */
+/* What all probes share: the poller's settings, counters, buffers and the ring. */
 #ifndef SIGTRAIL_MAPS_BPF_H
 #define SIGTRAIL_MAPS_BPF_H
 
@@ -10,22 +10,22 @@
 #include "event.h"
 #include "verifier.bpf.h"
 
-/* Set by the poller. */
+/* The settings, which the poller writes. */
 enum trace_state trace_state;
 enum args_mode args_mode;
 enum attach_mode attach_mode;
-/* Bit enum call_abi: the exits of these calls are probed. */
+/* Bit enum call_abi: exits of calls in that ABI are probed. */
 __u32 exits_probed;
-/* Exit probes can be skipped: the witness tells of each call. */
+/* The kernel may skip exit probes, so the witness sends each call that it sees. */
 __u32 exits_skippable;
-/* Raised by the poller when it misses an image or a cgroup that was sent:
- * each is sent once more.
+/* The poller raises it when an image or a cgroup was lost on the way to it. All
+ * are then sent again.
  */
 __u32 epoch;
-/* The poller; 0: it sends no canaries. */
+/* The poller's tgid, if it sends itself canaries, else 0. */
 __u32 own_pid;
 
-/* Each CPU writes its own only. */
+/* A CPU writes to its own alone. */
 struct counters counters[MAX_CPUS];
 
 struct {
@@ -34,8 +34,8 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } events SEC(".maps");
 
-/* Room for what the stack is too small for. One for each kind of program, as
- * they interrupt each other.
+/* A buffer for what the stack has no room for. Each kind of program has its own,
+ * because programs interrupt each other.
  */
 union scratch {
 	struct call call;
@@ -53,8 +53,8 @@ enum hook {
 };
 
 enum scratch_use {
-	SCRATCH_CALL = 0, /* or the witness's recipient */
-	SCRATCH_IDENTITY = 1,
+	SCRATCH_CALL = 0, /* a call; for the witness, a recipient */
+	SCRATCH_IDENTITY = 1, /* an image or a cgroup */
 	SCRATCH_USES = 2,
 	SCRATCHES = HOOKS * SCRATCH_USES,
 };
@@ -80,7 +80,7 @@ static __always_inline struct counters *cpu_counters(void)
 	return cpu < MAX_CPUS ? &counters[below(MAX_CPUS, cpu)] : 0;
 }
 
-/* Sends a record with its header completed. Returns 0 if a ring took it. */
+/* Completes a record's header and sends it. Returns 0 if the ring took it. */
 static __always_inline long send_record(void *ctx, struct header *header, __u64 size)
 {
 	struct counters *c = cpu_counters();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Who a process is: read from its task_struct, while it is there. */
+/* A task_struct -> a struct process, while the task exists. */
 #ifndef SIGTRAIL_PROCESS_BPF_H
 #define SIGTRAIL_PROCESS_BPF_H
 
@@ -15,20 +15,20 @@
 #define PF_EXITING 0x4
 #define PF_KTHREAD 0x200000
 
-/* The login user and session of a process that nobody logged in for. */
+/* The login uid and session of a process that belongs to no login. */
 #define NOT_SET ((__u32)-1)
 
-/* The number that `level` of the pid namespaces knows a process by. */
+/* A process's number in its pid namespace of this level, and that namespace. */
 static __always_inline struct upid read_upid(struct pid *pid, __u32 level)
 {
 	struct upid upid = {};
 	void *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
-	void *place = numbers + level * bpf_core_type_size(struct upid);
+	void *address = numbers + level * bpf_core_type_size(struct upid);
 
 	bpf_probe_read_kernel(&upid.nr, sizeof(upid.nr),
-			      place + bpf_core_field_offset(struct upid, nr));
+			      address + bpf_core_field_offset(struct upid, nr));
 	bpf_probe_read_kernel(&upid.ns, sizeof(upid.ns),
-			      place + bpf_core_field_offset(struct upid, ns));
+			      address + bpf_core_field_offset(struct upid, ns));
 	return upid;
 }
 
@@ -40,7 +40,7 @@ static __always_inline void read_ns_pid(struct process *p, struct pid *pid)
 	p->pid_ns = BPF_CORE_READ(upid.ns, ns.inum);
 }
 
-/* Both names are aligned, so that one is copied by two words. */
+/* Both names are aligned, so a name is copied as two words. */
 _Static_assert(__builtin_offsetof(struct process, comm) % 8 == 0, "comm is not aligned");
 _Static_assert(__builtin_offsetof(struct process, parent_comm) % 8 == 0, "nor its parent's");
 
@@ -61,7 +61,7 @@ static __always_inline __u64 thread_start_time(struct task_struct *task, const i
 	return READ(typed, task, start_time);
 }
 
-/* Fills in all but comm, which means another thread for each side. */
+/* Fills in all but comm: whose name is meant, the thread's or the process's, depends. */
 static __always_inline void read_process(struct process *p, struct task_struct *task,
 					 const int typed)
 {
@@ -87,7 +87,7 @@ static __always_inline void read_process(struct process *p, struct task_struct *
 		   (READ(typed, task, exit_state) ? PROCESS_ZOMBIE : 0);
 	p->ns_pid = p->tgid;
 	p->pid_ns = 0;
-	/* 0, too, for a dead leader, which has no pid any more. */
+	/* Also 0 for a dead leader, which has no struct pid any more. */
 	p->ns_level = READ(typed, task, group_leader, thread_pid, level);
 	if (p->ns_level)
 		read_ns_pid(p, READ(typed, task, group_leader, thread_pid));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Whom a signal reaches, and what the kernel does with it. */
+/* Whom a signal reached, and what the kernel did with it. */
 #ifndef SIGTRAIL_RECIPIENT_BPF_H
 #define SIGTRAIL_RECIPIENT_BPF_H
 
@@ -14,8 +14,8 @@
 
 #define SIGNAL_GROUP_EXIT 0x4
 
-/* QUIT, ILL, TRAP, ABRT, BUS, FPE, SEGV, XCPU, XFSZ, SYS: dumping core is
- * decided when they are taken, so it has to be foretold here.
+/* QUIT, ILL, TRAP, ABRT, BUS, FPE, SEGV, XCPU, XFSZ and SYS dump core. The kernel
+ * decides on that when the signal is taken, so here it has to be predicted.
  */
 #define CORE_DUMPS                                                                                 \
 	(1ULL << 2 | 1ULL << 3 | 1ULL << 4 | 1ULL << 5 | 1ULL << 6 | 1ULL << 7 | 1ULL << 10 |      \
@@ -23,16 +23,16 @@
 
 static __always_inline enum disposition read_disposition(struct task_struct *task, __s32 sig)
 {
-	__u64 place = bpf_core_field_offset(struct sighand_struct, action) +
-		      (sig - 1) * bpf_core_type_size(struct k_sigaction) +
-		      bpf_core_field_offset(struct k_sigaction, sa.sa_handler);
+	__u64 offset = bpf_core_field_offset(struct sighand_struct, action) +
+		       (sig - 1) * bpf_core_type_size(struct k_sigaction) +
+		       bpf_core_field_offset(struct k_sigaction, sa.sa_handler);
 	__u64 handler = 0;
 
-	bpf_probe_read_kernel(&handler, sizeof(handler), (void *)task->sighand + place);
+	bpf_probe_read_kernel(&handler, sizeof(handler), (void *)task->sighand + offset);
 	return handler > 1 ? DISPOSITION_HANDLER : handler;
 }
 
-/* A process as the current one addresses it. */
+/* Reads who the recipient is, and its number in the sender's pid namespace. */
 static __always_inline void read_recipient(struct recipient *r, struct task_struct *task, int group,
 					   const int typed)
 {
@@ -45,7 +45,7 @@ static __always_inline void read_recipient(struct recipient *r, struct task_stru
 	leader = READ(typed, task, group_leader);
 	read_comm(r->process.comm, group ? leader : task, typed);
 	r->sender_ns_pid = r->process.tgid;
-	/* In the initial namespace every process has its global number. */
+	/* To a sender in the initial namespace, every process has its global number. */
 	if (!level)
 		return;
 	r->sender_ns_pid = 0;
@@ -59,6 +59,7 @@ static __always_inline void read_recipient(struct recipient *r, struct task_stru
 	}
 }
 
+/* Reads what the kernel did with the signal. `task` is typed. */
 static __always_inline void read_outcome(struct recipient *r, struct task_struct *task, __s32 sig,
 					 int result)
 {
@@ -76,7 +77,7 @@ static __always_inline void read_outcome(struct recipient *r, struct task_struct
 		r->fatal = r->disposition == DISPOSITION_DEFAULT && !r->blocked;
 }
 
-/* The kernel was not asked to signal it. */
+/* For a target that was looked up: the kernel generated no signal. */
 static __always_inline void clear_outcome(struct recipient *r)
 {
 	r->outcome = OUTCOME_NONE;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * Every call that sends a signal: the entry probe notes the call in its thread's
- * slot, the witness adds whom the kernel signals, and the exit probe completes
- * the call with who made it and sends it to the poller.
+ * The programs: each unpacks its hook's arguments and calls in. The entry of a call
+ * begins it in its thread's slot (entry.bpf.h), the witness adds whom the kernel
+ * signals (witness.bpf.h), and the exit completes the call with its result and its
+ * sender, and sends it to the poller (exit.bpf.h).
  */
 #include "vmlinux.h"
 
@@ -15,8 +16,8 @@
 #include "exit.bpf.h"
 #include "witness.bpf.h"
 
-/* One place for each system call's entry: the tracepoint of one with two
- * arguments lets nobody read a third.
+/* Each call has an entry program of its own: at the tracepoint of a call with two
+ * arguments, the kernel refuses a program that reads a third.
  */
 SEC("tracepoint/syscalls/sys_enter_kill")
 int kill_enter(struct syscall_trace_enter *ctx)
@@ -74,14 +75,14 @@ int pidfd_send_signal_enter(struct syscall_trace_enter *ctx)
 	return probe_entry(&a);
 }
 
-/* Attached to all six. */
+/* Attached to the exit tracepoints of all six calls. */
 SEC("tracepoint")
 int syscall_exit(struct syscall_trace_exit *ctx)
 {
-	return probe_exit(ctx, sender_of(ctx->nr, ABI_NATIVE), ctx->ret);
+	return probe_exit(ctx, syscall_of(ctx->nr, ABI_NATIVE), ctx->ret);
 }
 
-/* Calls in all ABIs, for the price of a look at each system call. */
+/* Calls in all ABIs, at the price of a look at each system call of the machine. */
 SEC("tracepoint/raw_syscalls/sys_enter")
 int raw_enter(struct raw_syscall_enter *ctx)
 {
@@ -95,8 +96,8 @@ int raw_exit(struct raw_syscall_exit *ctx)
 }
 
 /*
- * Attached to the functions behind the system calls: those of 32-bit callers,
- * or all. Each has the caller's registers as its argument.
+ * Attached to the functions behind the calls: those for 32-bit callers, or all. Each
+ * function has the caller's registers as its argument.
  */
 SEC("kprobe")
 int kprobe_enter(struct pt_regs *ctx)

@@ -1,5 +1,34 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* A thread's slot: what is kept of its call from entry to exit. */
+/*
+ * A thread's slot: its entry in the state map, which holds a call between entry and
+ * exit.
+ *
+ * Constraints. Every call passes here, so the price of a slot is much of the price of
+ * tracing: to use one again costs two thirds of inserting and deleting one for each
+ * call. Memory is bounded, whatever ends without an exit. A tid is used again by
+ * other threads. An entry can be missed (seccomp, eviction, a skipped probe), and so
+ * can an exit.
+ *
+ * Format. The map is keyed by tid and evicts what was least recently used. A slot
+ * holds the call as it will be sent. The fields after `call` cache what the thread's
+ * last calls have looked up. A slot is valid only if it is not idle and its start
+ * time is the thread's. Its filters are those that were in force at the entry, so a
+ * reload before the exit changes nothing for the call.
+ *
+ * Operation. A slot is inserted at a thread's first call and stays. From then on:
+ *
+ *   idle      -> wanted     at the entry, or at the signal if no entry was seen
+ *             -> unwanted   at the entry, with kprobes
+ *   wanted    -> idle       at the exit tracepoint, which sends the call
+ *             -> completed  at the kretprobe of a native call, which sends the call
+ *             -> idle       at the kretprobe of another ABI's call, which sends it
+ *             -> sent       at the signal of a group, if no probe will see the exit
+ *             -> idle       at the signal of one process, likewise
+ *   unwanted  -> as wanted at the exits, but nothing is sent
+ *   completed -> idle       at the exit tracepoint, which counts the exit
+ *
+ * A new entry takes the slot over in any state, because the last call is then over.
+ */
 #ifndef SIGTRAIL_SLOT_BPF_H
 #define SIGTRAIL_SLOT_BPF_H
 
@@ -18,41 +47,31 @@ enum slot_state {
 	SLOT_IDLE = 0,
 	SLOT_WANTED = 1,
 	SLOT_UNWANTED = 2,
-	/* The kretprobe has completed it; the exit tracepoint is to come. */
-	SLOT_DONE = 3,
-	/* The witness has told of it, and nobody else will. */
-	SLOT_TOLD = 4,
+	/* The kretprobe sent the call; the exit tracepoint is still to come. */
+	SLOT_COMPLETED = 3,
+	/* The witness sent the call to a group, whose other recipients may follow. */
+	SLOT_SENT = 4,
 };
 
-/*
- * A thread's slot stays when its call is over, to be filled in place by the
- * next one: that costs two thirds of inserting and deleting. It counts only
- * while it is not idle and while the thread's start time agrees, for a tid is
- * reused. Behind the call is what the thread's last call needs not be asked
- * again.
- */
 struct slot {
-	__u64 start_time;
+	__u64 start_time; /* the thread's, as the kernel keeps it */
 	enum slot_state state;
-	/* A recipient in the target's set was seen. */
-	__u32 target_matched;
+	__u32 target_matched; /* one recipient is a wanted target */
 	struct call call;
-	/* The image and cgroups that the poller knows already. */
+	/* The image and the cgroups that were asked for last. */
 	struct image_id image;
 	__u64 sender_cgroup;
 	__u64 target_cgroup;
-	/* The number that call.recipient was looked up by, when, and as what
-	 * kind of number; 0: none.
+	/* The lookup that filled in call.recipient: when, of which number (0: of
+	 * none) and how (enum lookup).
 	 */
 	__u64 looked_up_ns;
 	__s32 looked_up;
 	__s32 looked_up_how;
-	/* The filters that were in force at the entry: they hold to the exit. */
-	__u32 bank;
+	__u32 bank; /* of the filters that were in force at the entry */
 	__u32 pad;
-	/* The witness has sent what it knows; the first whom it saw. */
-	__u32 witnessed;
-	__u32 first_tid;
+	__u32 witnessed; /* the witness sent the call */
+	__u32 first_tid; /* of the call's first recipient */
 };
 
 struct {
@@ -62,13 +81,13 @@ struct {
 	__type(value, struct slot);
 } inflight SEC(".maps");
 
-/* Those that a call was entered under. */
+/* The filters that were in force at the call's entry. */
 static __always_inline const struct filters *slot_filters(const struct slot *slot)
 {
 	return &filters[slot->bank & 1];
 }
 
-/* The slot of the call that the current thread is in; 0: its entry was missed. */
+/* The slot of the call that the current thread is in; 0 if its entry was missed. */
 static __always_inline struct slot *current_slot(void)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
@@ -81,7 +100,7 @@ static __always_inline struct slot *current_slot(void)
 
 static const struct slot new_slot;
 
-/* The thread's slot, for a call that begins; 0 if there is none to be had. */
+/* The current thread's slot, for a call that begins; 0 if the map has no room. */
 static __always_inline struct slot *take_slot(void)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
@@ -98,6 +117,7 @@ static __always_inline struct slot *take_slot(void)
 	return slot;
 }
 
+/* Begins a call in the slot. */
 static __always_inline void fill_slot(struct slot *slot, const struct args *a,
 				      const struct filters *f, enum slot_state state)
 {

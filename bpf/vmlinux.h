@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The few kernel types that the probes read, written by hand. Fields are found
- * by name when the program is loaded (CO-RE), so neither their order nor the
- * ones left out matter. Only the tracepoint contexts have a fixed layout.
+ * The few kernel types and constants that the probes use, written by hand. Fields
+ * are found by name when the programs are loaded (CO-RE), so a struct needs only
+ * those that are read, in any order. Only the contexts of tracepoints have a fixed
+ * layout.
  */
 #ifndef SIGTRAIL_VMLINUX_H
 #define SIGTRAIL_VMLINUX_H
@@ -45,13 +46,13 @@ enum {
 
 #define SIGSYS 31
 
-/* Asked by name whether this kernel has them. */
+/* Looked up by name: a kernel that lacks one lacks the helper. */
 enum bpf_func_id {
 	BPF_FUNC_get_current_task_btf = 158,
 	BPF_FUNC_task_pt_regs = 175,
 };
 
-/* Asked by name for its place in css_set.subsys. */
+/* Looked up by name: its value is the index in css_set.subsys. */
 enum cgroup_subsys_id {
 	memory_cgrp_id = 4,
 };
@@ -326,7 +327,7 @@ struct task_struct {
 
 #pragma clang attribute pop
 
-/* Kernel functions that newer kernels let programs call. */
+/* Kernel functions that programs may call where the kernel has them. */
 extern struct task_struct *bpf_task_from_vpid(s32 vpid) __attribute__((section(".ksyms"), weak));
 extern struct task_struct *bpf_task_from_pid(s32 pid) __attribute__((section(".ksyms"), weak));
 extern void bpf_task_release(struct task_struct *task) __attribute__((section(".ksyms"), weak));

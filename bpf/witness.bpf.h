@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What a signal that the kernel makes says of the call that sends it. */
+/*
+ * What a signal adds to the call that sent it: whom it reached, and what the kernel
+ * did with it. The witness, at signal_generate, has missed nothing on any kernel
+ * tried. Where a call's exit is not probed, or may be skipped, it sends the call.
+ */
 #ifndef SIGTRAIL_WITNESS_BPF_H
 #define SIGTRAIL_WITNESS_BPF_H
 
@@ -18,7 +22,7 @@
 #include "recipient.bpf.h"
 #include "slot.bpf.h"
 
-/* The record of one recipient of a group; 0: there is no room for it. */
+/* Begins the record of one recipient of a group; 0 if there is no buffer. */
 static __always_inline struct recipient_record *start_recipient(const struct call *call)
 {
 	struct recipient_record *record = scratch(HOOK_WITNESS, SCRATCH_CALL);
@@ -32,7 +36,7 @@ static __always_inline struct recipient_record *start_recipient(const struct cal
 	return record;
 }
 
-/* Notes whether one of the targets that are asked for was seen. */
+/* Notes whether a recipient is one of the targets that are wanted. */
 static __always_inline void match_target(struct slot *slot, const struct recipient *r)
 {
 	const struct filters *f = slot_filters(slot);
@@ -43,7 +47,7 @@ static __always_inline void match_target(struct slot *slot, const struct recipie
 		slot->target_matched = 1;
 }
 
-/* Adds to the call whom the signal reached. Returns 0 if there is no room. */
+/* Adds to the call whom the signal reached. Returns 0 if there is no buffer. */
 static __always_inline int add_recipient(void *ctx, struct slot *slot, const struct signal *s)
 {
 	struct recipient *r = &slot->call.recipient;
@@ -55,7 +59,7 @@ static __always_inline int add_recipient(void *ctx, struct slot *slot, const str
 			return 0;
 		r = &record->recipient;
 	} else {
-		/* One recipient rides in its call's record. */
+		/* A single recipient is sent in its call's record. */
 		slot->call.flags |= CALL_HAS_RECIPIENT;
 		slot->looked_up = 0;
 	}
@@ -64,22 +68,22 @@ static __always_inline int add_recipient(void *ctx, struct slot *slot, const str
 	if (!slot->call.recipient_count++)
 		slot->first_tid = s->task->pid;
 	if (r->fatal)
-		announce_victim(ctx, s->task, &r->process);
+		send_victim_image(ctx, s->task, &r->process);
 	match_target(slot, r);
-	announce_cgroup(ctx, s->task, r->process.cgroup_key, &slot->target_cgroup, HOOK_WITNESS);
+	send_cgroup_once(ctx, s->task, r->process.cgroup_key, &slot->target_cgroup, HOOK_WITNESS);
 	if (record && send_record(ctx, &record->header, sizeof(*record)))
 		slot->call.recipients_refused++;
 	return 1;
 }
 
-/* Sends a call as the witness knows it. */
+/* Sends the call as the witness knows it: without a result of its own. */
 static __always_inline void send_witnessed(void *ctx, struct slot *slot, int exit_follows)
 {
 	struct call *call = &slot->call;
 	__u32 flags = call->flags;
 
 	slot->witnessed = 1;
-	/* A call that signals has not failed. */
+	/* A call that signalled somebody has not failed. */
 	if (slot_filters(slot)->failed_only)
 		return;
 	call->ret = 0;
@@ -91,7 +95,7 @@ static __always_inline void send_witnessed(void *ctx, struct slot *slot, int exi
 	call->flags = flags;
 }
 
-/* Sends the call now if its exit will not, or may not. */
+/* Sends the call now, if its exit will not or may not be seen. */
 static __always_inline void send_before_exit(void *ctx, struct slot *slot)
 {
 	const struct call *call = &slot->call;
@@ -102,16 +106,17 @@ static __always_inline void send_before_exit(void *ctx, struct slot *slot)
 	if (!slot->witnessed && slot->target_matched)
 		send_witnessed(ctx, slot, exit_follows);
 	if (!exit_follows)
-		slot->state = is_group_call(call) ? SLOT_TOLD : SLOT_IDLE;
+		slot->state = is_group_call(call) ? SLOT_SENT : SLOT_IDLE;
 }
 
+/* A signal that the kernel generated. */
 static __always_inline int witness_signal(void *ctx, const struct signal *s)
 {
 	struct slot *slot;
 
 	if (trace_state == TRACE_OFF)
 		return 0;
-	slot = witnessed_slot(s);
+	slot = sending_slot(s);
 	if (!slot)
 		return 0;
 	if (s->info && slot->call.flags & CALL_HAS_INFO)
