@@ -1,7 +1,18 @@
-//! Names of what the kernel numbers: signals and errors.
+//! The names of numbers that the kernel defines: signals, errnos and
+//! `si_code`s.
+//!
+//! Pure, and without knowledge of events. All names stand in static tables, so
+//! that writing one never allocates. A signal or errno without a name is
+//! written in decimal.
 
+mod code;
+mod errno;
+mod name;
 mod signal;
 
-pub use self::signal::{
-    Name, SIGRTMAX, SIGRTMIN, SignalError, SignalSet, errno_name, parse_signal, signal_name,
+pub use self::{
+    code::code_name,
+    errno::errno_name,
+    name::Name,
+    signal::{SIGRTMAX, SignalSet, signal_name},
 };

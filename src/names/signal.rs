@@ -1,25 +1,23 @@
-//! Signals and errnos: number <-> name.
+//! The names of signals, and sets of signals.
 //!
-//! Pure and without knowledge of events. Writing a name never allocates: every name there is
-//! stands in a static table, and a number without one is printed in decimal.
-//!
-//! The numbers are Linux's generic ones (x86, arm64, riscv: all that sigtrail runs on; MIPS,
-//! SPARC, Alpha and PA-RISC number differently). The real-time range is glibc's: `SIGRTMIN` is 34,
-//! because glibc keeps 32 and 33 for itself, so those two print as decimals.
+//! The numbers are Linux's generic ones, which hold on every architecture that
+//! sigtrail runs on (MIPS, SPARC, Alpha and PA-RISC have others). The real-time
+//! range is glibc's: `SIGRTMIN` is 34, because glibc keeps 32 and 33 for
+//! itself. Those two have no name and are written in decimal.
 
-use std::error::Error;
-use std::fmt;
-use std::str::FromStr;
+use std::{error::Error, fmt, str::FromStr};
 
-use serde::{Serialize, Serializer};
+use super::name::Name;
 
-/// The first real-time signal as programs see it (the kernel's own is 32).
-pub const SIGRTMIN: i32 = 34;
-/// The last real-time signal, and the last signal there is.
+/// The first real-time signal that glibc gives to programs; the kernel's first
+/// is 32.
+const SIGRTMIN: i32 = 34;
+/// The last real-time signal, and the last signal.
 pub const SIGRTMAX: i32 = 64;
 
-/// What stands in the output for 0..=64. Real-time signals all count up from `SIGRTMIN`, 64
-/// included, as systemd prints them: one spelling a signal, so that a filter needs one string.
+/// The output's names of 0..=64. All real-time signals count up from
+/// `SIGRTMIN`, 64 too, as systemd prints them: each signal has one spelling, so
+/// a filter on the lines needs one string.
 #[rustfmt::skip]
 static SIGNALS: [&str; 65] = [
     "0", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE",
@@ -34,62 +32,10 @@ static SIGNALS: [&str; 65] = [
     "SIGRTMIN+30",
 ];
 
-/// Other names of 1..=31 that manuals and old programs use; accepted, never printed.
+/// Other names that manuals and old programs use: accepted, never written.
 const ALIASES: [(&str, i32); 4] = [("IOT", 6), ("CLD", 17), ("POLL", 29), ("UNUSED", 31)];
 
-/// Linux's generic errno table, the index is the number; 41 and 58 were never given away.
-#[rustfmt::skip]
-static ERRNOS: [&str; 134] = [
-    "", "EPERM", "ENOENT", "ESRCH", "EINTR", "EIO", "ENXIO", "E2BIG", "ENOEXEC", "EBADF",
-    "ECHILD", "EAGAIN", "ENOMEM", "EACCES", "EFAULT", "ENOTBLK", "EBUSY", "EEXIST", "EXDEV",
-    "ENODEV", "ENOTDIR", "EISDIR", "EINVAL", "ENFILE", "EMFILE", "ENOTTY", "ETXTBSY", "EFBIG",
-    "ENOSPC", "ESPIPE", "EROFS", "EMLINK", "EPIPE", "EDOM", "ERANGE", "EDEADLK", "ENAMETOOLONG",
-    "ENOLCK", "ENOSYS", "ENOTEMPTY", "ELOOP", "", "ENOMSG", "EIDRM", "ECHRNG", "EL2NSYNC",
-    "EL3HLT", "EL3RST", "ELNRNG", "EUNATCH", "ENOCSI", "EL2HLT", "EBADE", "EBADR", "EXFULL",
-    "ENOANO", "EBADRQC", "EBADSLT", "", "EBFONT", "ENOSTR", "ENODATA", "ETIME", "ENOSR", "ENONET",
-    "ENOPKG", "EREMOTE", "ENOLINK", "EADV", "ESRMNT", "ECOMM", "EPROTO", "EMULTIHOP", "EDOTDOT",
-    "EBADMSG", "EOVERFLOW", "ENOTUNIQ", "EBADFD", "EREMCHG", "ELIBACC", "ELIBBAD", "ELIBSCN",
-    "ELIBMAX", "ELIBEXEC", "EILSEQ", "ERESTART", "ESTRPIPE", "EUSERS", "ENOTSOCK", "EDESTADDRREQ",
-    "EMSGSIZE", "EPROTOTYPE", "ENOPROTOOPT", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT", "EOPNOTSUPP",
-    "EPFNOSUPPORT", "EAFNOSUPPORT", "EADDRINUSE", "EADDRNOTAVAIL", "ENETDOWN", "ENETUNREACH",
-    "ENETRESET", "ECONNABORTED", "ECONNRESET", "ENOBUFS", "EISCONN", "ENOTCONN", "ESHUTDOWN",
-    "ETOOMANYREFS", "ETIMEDOUT", "ECONNREFUSED", "EHOSTDOWN", "EHOSTUNREACH", "EALREADY",
-    "EINPROGRESS", "ESTALE", "EUCLEAN", "ENOTNAM", "ENAVAIL", "EISNAM", "EREMOTEIO", "EDQUOT",
-    "ENOMEDIUM", "EMEDIUMTYPE", "ECANCELED", "ENOKEY", "EKEYEXPIRED", "EKEYREVOKED",
-    "EKEYREJECTED", "EOWNERDEAD", "ENOTRECOVERABLE", "ERFKILL", "EHWPOISON",
-];
-
-/// A number as the output names it: its name, or the number itself in decimal.
-///
-/// `Display` and `Serialize` (a string both times) write it without allocating.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Name {
-    /// The number has this name.
-    Known(&'static str),
-    /// The number has none.
-    Number(i64),
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Known(name) => f.pad(name),
-            Self::Number(number) => number.fmt(f),
-        }
-    }
-}
-
-impl Serialize for Name {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Known(name) => serializer.serialize_str(name),
-            Self::Number(number) => serializer.collect_str(number),
-        }
-    }
-}
-
-/// The name of a signal: `SIGTERM`, `SIGRTMIN+3`; decimal for 0, 32, 33 and whatever is no signal.
-#[must_use]
+/// The name of a signal: `SIGTERM`, `SIGRTMIN+3`.
 pub fn signal_name(number: i32) -> Name {
     usize::try_from(number)
         .ok()
@@ -97,24 +43,14 @@ pub fn signal_name(number: i32) -> Name {
         .map_or(Name::Number(i64::from(number)), |name| Name::Known(name))
 }
 
-/// The name of an errno, given as the positive number: `ESRCH`; decimal where there is none.
-#[must_use]
-pub fn errno_name(number: i64) -> Name {
-    usize::try_from(number)
-        .ok()
-        .and_then(|index| ERRNOS.get(index))
-        .filter(|name| !name.is_empty())
-        .map_or(Name::Number(number), |name| Name::Known(name))
-}
-
-/// Why a text is no signal.
+/// Why a text is not a signal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignalError {
     /// No signal has this name.
     Unknown(String),
     /// A number, or a real-time offset, outside 0..=64.
     OutOfRange(String),
-    /// Nothing between two commas, or nothing after `!`.
+    /// There is nothing between two commas, or nothing after `!`.
     Empty,
 }
 
@@ -122,7 +58,7 @@ impl fmt::Display for SignalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const ACCEPTED: &str = "use a name such as TERM or SIGRTMIN+3, or a number from 0 to 64";
         match self {
-            // Debug quotes and escapes: the text may come from a hostile place.
+            // Debug quotes and escapes the text, which may be hostile.
             Self::Unknown(text) => write!(f, "unknown signal {text:?}: {ACCEPTED}"),
             Self::OutOfRange(text) => write!(f, "signal {text:?} is out of range: {ACCEPTED}"),
             Self::Empty => write!(
@@ -136,13 +72,13 @@ impl fmt::Display for SignalError {
 
 impl Error for SignalError {}
 
-/// Reads a signal: a name with or without `SIG` in any case, a real-time signal counted from
-/// either end (`RTMIN+3`, `SIGRTMAX-2`), or a number from 0 to 64.
+/// Reads a signal: a name with or without `SIG`, in any case; a real-time
+/// signal counted from either end (`RTMIN+3`, `SIGRTMAX-2`); or a number from 0
+/// to 64.
 ///
 /// # Errors
-///
 /// Says which text is refused, why, and what is accepted.
-pub fn parse_signal(text: &str) -> Result<i32, SignalError> {
+fn parse_signal(text: &str) -> Result<i32, SignalError> {
     let text = text.trim();
     if text.is_empty() {
         return Err(SignalError::Empty);
@@ -150,7 +86,7 @@ pub fn parse_signal(text: &str) -> Result<i32, SignalError> {
     let out_of_range = || SignalError::OutOfRange(text.to_owned());
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     if is_decimal(unsigned) {
-        // A sign is refused too: -9 is how kill(1) spells an option, not a signal.
+        // A sign is refused too: in kill(1), -9 is an option and not a number.
         return match text.parse() {
             Ok(number @ 0..=SIGRTMAX) if text == unsigned => Ok(number),
             _ => Err(out_of_range()),
@@ -174,7 +110,8 @@ pub fn parse_signal(text: &str) -> Result<i32, SignalError> {
         .ok_or_else(|| SignalError::Unknown(text.to_owned()))
 }
 
-/// A real-time signal: nothing, or `sign` and a distance, after one end of the range.
+/// Reads what follows the name of one `end` of the real-time range: nothing, or
+/// `sign` and a distance.
 fn real_time(text: &str, end: i32, sign: char, offset: &str) -> Result<i32, SignalError> {
     if offset.is_empty() {
         return Ok(end);
@@ -201,33 +138,33 @@ fn is_decimal(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A set of signal numbers, in the shape that the kernel side filters with.
+/// A set of signal numbers, in the form that the BPF filters use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignalSet {
-    /// Bit n-1 stands for signal n, 1 to 64, as in the kernel's `sigset_t`.
+    /// Signals 1 to 64: bit n-1 is signal n, as in the kernel's `sigset_t`.
     pub mask: u64,
-    /// Signal 0, which only asks whether a signal could be sent.
+    /// Signal 0, which only tests whether a signal could be sent.
     pub zero: bool,
-    /// Numbers outside 0..=64: the kernel refuses them, a caller can still try.
+    /// All numbers outside 0..=64. The kernel refuses them, but a caller may
+    /// try.
     pub other: bool,
 }
 
 impl SignalSet {
-    /// Every number, valid or not: what is recorded when nothing is asked for.
+    /// Every number, valid or not: the default.
     pub const ALL: Self = Self {
         mask: u64::MAX,
         zero: true,
         other: true,
     };
-    /// No number at all.
-    pub const EMPTY: Self = Self {
+    /// No number.
+    const EMPTY: Self = Self {
         mask: 0,
         zero: false,
         other: false,
     };
 
     /// Whether `number` is in the set.
-    #[must_use]
     pub fn contains(&self, number: i32) -> bool {
         match number {
             0 => self.zero,
@@ -236,16 +173,21 @@ impl SignalSet {
         }
     }
 
-    /// Whether nothing is in the set (`KILL,!KILL`), so that a caller can refuse to record nothing.
-    #[must_use]
+    /// Whether no number is in the set, as after `KILL,!KILL`.
     pub fn is_empty(&self) -> bool {
         *self == Self::EMPTY
     }
 
-    fn put(&mut self, number: i32, present: bool) {
+    fn insert(&mut self, number: i32) {
         match number {
-            0 => self.zero = present,
-            _ if present => self.mask |= bit(number),
+            0 => self.zero = true,
+            _ => self.mask |= bit(number),
+        }
+    }
+
+    fn remove(&mut self, number: i32) {
+        match number {
+            0 => self.zero = false,
             _ => self.mask &= !bit(number),
         }
     }
@@ -257,7 +199,7 @@ impl Default for SignalSet {
     }
 }
 
-/// The bit of 1..=64; no bit for anything else.
+/// The bit of a number in 1..=64; 0 for any other.
 fn bit(number: i32) -> u64 {
     u32::try_from(number)
         .ok()
@@ -269,15 +211,16 @@ fn bit(number: i32) -> u64 {
 impl FromStr for SignalSet {
     type Err = SignalError;
 
-    /// Reads `KILL,TERM`, `9`, `SIGRTMIN+3`, `0`, `!URG`: the union of what is named, or everything
-    /// if nothing is, without what stands behind `!`, in whatever order.
+    /// Reads a comma list such as `KILL,9,SIGRTMIN+3` or `!URG`: all signals
+    /// that are named, or every number if none is, without those after a `!`.
+    /// The order does not matter.
     fn from_str(list: &str) -> Result<Self, Self::Err> {
         let (mut included, mut excluded) = (Self::EMPTY, Self::EMPTY);
         for item in list.split(',') {
             let item = item.trim();
             match item.strip_prefix('!') {
-                Some(item) => excluded.put(parse_signal(item)?, true),
-                None => included.put(parse_signal(item)?, true),
+                Some(item) => excluded.insert(parse_signal(item)?),
+                None => included.insert(parse_signal(item)?),
             }
         }
         let mut set = if included.is_empty() {
@@ -287,9 +230,7 @@ impl FromStr for SignalSet {
         };
         (0..=SIGRTMAX)
             .filter(|&number| excluded.contains(number))
-            .for_each(|number| {
-                set.put(number, false);
-            });
+            .for_each(|number| set.remove(number));
         Ok(set)
     }
 }
@@ -359,47 +300,6 @@ mod tests {
         ] {
             assert_eq!(named(signal.as_raw()), name);
         }
-    }
-
-    #[test]
-    fn errnos_have_the_names_of_the_manual() {
-        use rustix::io::Errno;
-        for (errno, name) in [
-            (Errno::PERM, "EPERM"),
-            (Errno::SRCH, "ESRCH"),
-            (Errno::AGAIN, "EAGAIN"),
-            (Errno::INVAL, "EINVAL"),
-            (Errno::DEADLK, "EDEADLK"),
-            (Errno::NOSYS, "ENOSYS"),
-            (Errno::NOMSG, "ENOMSG"),
-            (Errno::BFONT, "EBFONT"),
-            (Errno::OPNOTSUPP, "EOPNOTSUPP"),
-            (Errno::TIMEDOUT, "ETIMEDOUT"),
-            (Errno::CANCELED, "ECANCELED"),
-            (Errno::HWPOISON, "EHWPOISON"),
-        ] {
-            assert_eq!(
-                errno_name(i64::from(errno.raw_os_error())).to_string(),
-                name
-            );
-        }
-    }
-
-    #[test]
-    fn errnos_without_a_name_print_as_decimals() {
-        for number in [0, 41, 58, 134, 512, 4096, -1, i64::MIN] {
-            assert_eq!(errno_name(number).to_string(), number.to_string());
-        }
-    }
-
-    #[test]
-    fn a_name_becomes_a_json_string_even_when_it_is_a_number() {
-        assert_eq!(
-            serde_json::to_string(&signal_name(15)).unwrap(),
-            r#""SIGTERM""#
-        );
-        assert_eq!(serde_json::to_string(&signal_name(0)).unwrap(), r#""0""#);
-        assert_eq!(serde_json::to_string(&signal_name(-7)).unwrap(), r#""-7""#);
     }
 
     #[test]

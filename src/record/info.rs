@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::context::is_false;
-use crate::event::{Call, SentInfo};
+use crate::{event::Call, names::code_name};
 
 /// What a sender put into a signal.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -57,7 +57,7 @@ impl Info {
             [i64::from(int), i64::from(int.cast_unsigned())].contains(&info.value.cast_signed());
         Some(Self {
             si_code: info.code,
-            si_code_name: code_name(info),
+            si_code_name: code_name(info.code),
             si_value: named.then_some(int),
             si_ptr: (named && !is_int).then_some(Address(info.value)),
             si_pid: named.then_some(info.pid),
@@ -65,21 +65,4 @@ impl Info {
             spoofed: call.is_spoofed(),
         })
     }
-}
-
-/// Those of any signal, as sigaction(2) has them.
-const fn code_name(info: SentInfo) -> Option<&'static str> {
-    Some(match info.code {
-        0 => "SI_USER",
-        -1 => "SI_QUEUE",
-        -2 => "SI_TIMER",
-        -3 => "SI_MESGQ",
-        -4 => "SI_ASYNCIO",
-        -5 => "SI_SIGIO",
-        -6 => "SI_TKILL",
-        -7 => "SI_DETHREAD",
-        -60 => "SI_ASYNCNL",
-        0x80 => "SI_KERNEL",
-        _ => return None,
-    })
 }
