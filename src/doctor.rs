@@ -8,18 +8,21 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::{PollFd, PollFlags},
     process::{getpid, test_kill_process},
 };
 
 use crate::{
     event::Syscall,
     trace::{Args, Attach, Filters, Options, Storage, Tracer, preflight},
+    wait::wait,
 };
 
 /// A small ring is enough for one signal, and shows nothing of memory limits.
 const RING_BYTES: usize = 64 << 10;
 const CANARY_DEADLINE: Duration = Duration::from_secs(2);
+/// A ring wakes nobody for a single record.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Prints one line for each check on stdout: success only if all are well.
 pub fn examine() -> ExitCode {
@@ -104,17 +107,8 @@ fn canary(tracer: &mut Tracer<'_>) -> Result<String> {
     test_kill_process(getpid()).context("sending signal 0 to itself")?;
     while sent.elapsed() < CANARY_DEADLINE {
         let fd = tracer.fd().context("the rings are gone")?;
-        let wait = Timespec {
-            tv_sec: 0,
-            tv_nsec: 1_000_000,
-        };
-        match poll(
-            &mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)],
-            Some(&wait),
-        ) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => bail!("waiting for the rings: {error}"),
-        }
+        let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+        wait(&mut fds, DRAIN_INTERVAL).context("waiting for the rings")?;
         let seen = (tracer.drain()?.calls.iter())
             .any(|call| call.syscall == Syscall::Kill && call.signal == 0 && call.arg == own_pid);
         if seen {

@@ -27,6 +27,7 @@ pub mod select;
 pub mod sink;
 pub mod text;
 pub mod trace;
+mod wait;
 
 use std::{
     io::{self, Write},

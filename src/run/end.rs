@@ -7,10 +7,10 @@ use std::{
 };
 
 use anyhow::Result;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 
 use super::cycle::Run;
-use crate::{clock::monotonic_ns, record::State, sink::Patience};
+use crate::{clock::monotonic_ns, record::State, sink::Patience, wait::wait};
 
 /// How long a slow output may delay the end while it takes lines.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -88,16 +88,12 @@ impl Run<'_> {
                 return;
             }
             let timeout = sink.next_wake(now).map_or(left, |wake| wake.min(left));
-            let timeout = Timespec {
-                tv_sec: timeout.as_secs() as i64,
-                tv_nsec: i64::from(timeout.subsec_nanos()),
-            };
             let output = sink.writable_fd();
             let mut fds: Vec<_> = (output.into_iter())
                 .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT))
                 .collect();
             // Interrupted or not: the loop asks again.
-            let _ = poll(&mut fds, Some(&timeout));
+            let _ = wait(&mut fds, timeout);
         }
     }
 }

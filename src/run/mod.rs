@@ -27,7 +27,7 @@ use std::{
 
 use anyhow::{Result, bail};
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::{PollFd, PollFlags},
     process::setpriority_process,
 };
 
@@ -45,6 +45,7 @@ use crate::{
     record::State,
     sink::Sink,
     trace::{Args, Storage, Tracer},
+    wait::wait,
 };
 
 /// The poller's nice value.
@@ -134,10 +135,6 @@ impl Run<'_> {
         ] {
             timeout = timeout.min(due.unwrap_or(timeout));
         }
-        let timeout = Timespec {
-            tv_sec: timeout.as_secs() as i64,
-            tv_nsec: i64::from(timeout.subsec_nanos()),
-        };
         let mut fds = vec![PollFd::new(wake, PollFlags::IN)];
         if let Some(rings) = self.tracer.fd() {
             fds.push(PollFd::from_borrowed_fd(rings, PollFlags::IN));
@@ -146,9 +143,8 @@ impl Run<'_> {
         if let Some(output) = sink.writable_fd() {
             fds.push(PollFd::from_borrowed_fd(output, PollFlags::OUT));
         }
-        match poll(&mut fds, Some(&timeout)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => bail!("waiting for records: {}", io::Error::from(error)),
+        if let Err(error) = wait(&mut fds, timeout) {
+            bail!("waiting for records: {}", io::Error::from(error));
         }
         Ok(fds
             .get(sink_at)

@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context, Result};
 use signal_hook::{
     SigId,
-    consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ},
+    consts::{SIGHUP, SIGINT, SIGTERM},
     flag,
     low_level::{self, pipe},
 };
@@ -51,8 +51,6 @@ impl Wake {
         flag::register(SIGHUP, Arc::clone(hangup))
             .and_then(|_| pipe::register(SIGHUP, write))
             .context("handling SIGHUP")?;
-        // A file-size limit is an error of write(2), not a death.
-        flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).context("handling SIGXFSZ")?;
         Ok(Self { stop, reload, pipe })
     }
 

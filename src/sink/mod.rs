@@ -29,7 +29,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 
 pub use self::config::{
     Closed, FileConfig, Fsync, Output, Refused, Rotation, SinkConfig, SinkGone, SinkStats,
@@ -39,6 +39,7 @@ pub use self::patience::Patience;
 pub use self::queue::LINE_MAX;
 use self::queue::Queue;
 use self::stream::Stream;
+use crate::wait::wait;
 
 /// How often an idle pipe is asked whether its reader is still there.
 const WATCH: Duration = Duration::from_millis(500);
@@ -303,12 +304,8 @@ impl Sink {
             self.writable_fd()
                 .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)),
         );
-        let time = Timespec {
-            tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: time.subsec_nanos().into(),
-        };
         // Woken early by a signal: the loop around it looks at the clock.
-        let _ = poll(&mut fds, Some(&time));
+        let _ = wait(&mut fds, time);
     }
 }
 

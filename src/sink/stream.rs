@@ -4,13 +4,16 @@
 //! its flags belong to everyone who shares it, so `O_NONBLOCK` is never set on it.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_type;
 use rustix::net::{SendFlags, SocketType};
+
+use crate::wait::wait;
 
 /// Most bytes in one write to a file or a stream socket.
 const BATCH: usize = 256 * 1024;
@@ -149,7 +152,7 @@ impl Stream {
 
     fn ready(&self, wanted: PollFlags) -> Result<PollFlags, Errno> {
         let mut fds = [PollFd::new(&self.fd, wanted)];
-        poll(&mut fds, Some(&Timespec::default()))?;
+        wait(&mut fds, Duration::ZERO)?;
         Ok(fds[0].revents())
     }
 }
