@@ -58,7 +58,7 @@ fn runs_in(cgroup: Option<&Cgroup>, units: &[String], containers: &[String]) -> 
     };
     let is_container = |wanted: &String| {
         let container = cgroup.and_then(|cgroup| cgroup.container.as_ref());
-        container.is_some_and(|(id, _)| matches_container(id, wanted))
+        container.is_some_and(|container| matches_container(&container.id, wanted))
     };
     (units.is_empty() || units.iter().any(is_unit))
         && (containers.is_empty() || containers.iter().any(is_container))

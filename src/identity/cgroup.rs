@@ -1,136 +1,143 @@
-//! Cgroup ids to what their paths say.
+//! From a cgroup's id to the names in its path.
 //!
-//! The kernel side sends a cgroup's path with its id, so that a cgroup which is gone by now still
-//! has a name: [`Cgroups::learn`]. An id that was never learned, or was forgotten since, is looked
-//! for in cgroupfs: a cgroup's id is the inode number of its directory there.
+//! The kernel side sends each cgroup's path with its id, so that a cgroup which
+//! no longer exists still has names: [`Cgroups::learn`]. An id that was never
+//! learned, or was forgotten since, is searched for in cgroupfs, where it is
+//! the inode number of the cgroup's directory.
 //!
-//! By a walk, not by `open_by_handle_at`: rustix does not have that call, and a walk needs neither
-//! unsafe code nor `CAP_DAC_READ_SEARCH`. It is made in small steps between events, level by level,
-//! so that nobody can hide the host's own units behind a deep or wide tree of their own.
+//! The search walks the tree. rustix has no `open_by_handle_at`, and a walk
+//! needs neither unsafe code nor `CAP_DAC_READ_SEARCH`. It goes in small steps
+//! between batches, level by level, so that nobody can hide the host's own
+//! units behind a deep or wide tree of their own.
 //!
-//! Ids mean something in one hierarchy only. That is cgroup2's (on hybrid machines the one mounted
-//! at `/sys/fs/cgroup/unified`); where there is none mounted, systemd's v1 hierarchy.
+//! Ids belong to one hierarchy: cgroup2's (on hybrid machines it is mounted at
+//! `/sys/fs/cgroup/unified`), or systemd's v1 hierarchy if cgroup2 is not
+//! mounted.
 
-use std::collections::{HashSet, VecDeque};
-use std::ffi::OsString;
-use std::fs::{self, ReadDir};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{DirEntryExt, MetadataExt};
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::{
+    collections::{HashSet, VecDeque},
+    ffi::OsString,
+    fs::{self, ReadDir},
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        fs::{DirEntryExt, MetadataExt},
+    },
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
-use super::path::{Pod, Qos, Runtime, place};
-use super::recent::Recent;
+use super::{
+    path::{self, CgroupNames, Container, Pod},
+    recent::Recent,
+};
 use crate::text::push_text_within;
 
-/// Cgroups held. At a kilobyte each in the worst case, and a tenth of that in life.
+/// Most cgroups kept: up to a kilobyte each, typically a hundred bytes.
 const CAPACITY: usize = 4096;
-/// What is kept of a path, as text. `place` has read it in full before.
+/// Most text kept of a path. The names are read from all of it.
 const LONGEST_PATH: usize = 1024;
-/// Unknown ids that one walk looks for; what is asked beyond that is asked again by later events.
-const MOST_SOUGHT: usize = 256;
-/// Ids held as gone.
+/// Most ids that one walk searches for. Later events ask for the others again.
+const MOST_WANTED: usize = 256;
+/// Most ids kept as gone.
 const MOST_GONE: usize = 2048;
-/// Between the end of a walk and the next.
+/// Time between the end of a walk and the next.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Directory entries read by one step: one or two milliseconds.
-const STEP: usize = 2048;
-/// Directory entries read by one walk; a machine with a thousand cgroups has about 60,000.
-const WALK: usize = 1 << 20;
-/// Directories that wait to be read.
+/// Directory entries that a step reads, which takes one or two milliseconds.
+const STEP_ENTRIES: usize = 2048;
+/// Directory entries that a walk reads at most. A machine with a thousand
+/// cgroups has about 60,000.
+const WALK_ENTRIES: usize = 1 << 20;
+/// Most directories that wait to be read.
 const MOST_WAITING: usize = 1 << 14;
 
-/// What is known of one cgroup, owned and ready to print.
+/// What is known of a cgroup, ready to be written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cgroup {
-    /// The path from the root of the hierarchy, as text by the rule of [`crate::text`].
+    /// The path from the root of the hierarchy, as text by the rule of
+    /// [`crate::text`].
     pub path: Box<str>,
     /// Whether the path was too long to be kept in full.
     pub truncated: bool,
-    /// See [`super::Place::slice`].
-    pub slice: Option<Box<str>>,
-    /// See [`super::Place::unit`].
+    /// The system unit, see [`CgroupNames::unit`].
     pub unit: Option<Box<str>>,
-    /// See [`super::Place::user_unit`].
+    /// The unit of a user's manager, see [`CgroupNames::user_unit`].
     pub user_unit: Option<Box<str>>,
-    /// The container's id or name, and what runs it.
-    pub container: Option<(Box<str>, Runtime)>,
-    /// The pod's uid and quality of service.
-    pub pod: Option<(Box<str>, Qos)>,
+    /// The innermost container.
+    pub container: Option<Container>,
+    /// The innermost pod.
+    pub pod: Option<Pod>,
 }
 
 impl Cgroup {
     /// Reads a path as the kernel gives it.
-    #[must_use]
     pub fn of(path: &[u8]) -> Self {
-        let place = place(path);
         let mut text = String::new();
         let truncated = push_text_within(&mut text, path, LONGEST_PATH) < path.len();
+        let CgroupNames {
+            unit,
+            user_unit,
+            container,
+            pod,
+        } = path::parse(path);
         Self {
             path: text.into(),
             truncated,
-            slice: place.slice.map(Box::from),
-            unit: place.unit.map(Box::from),
-            user_unit: place.user_unit.map(Box::from),
-            container: place
-                .container
-                .map(|found| (Box::from(found.id), found.runtime)),
-            pod: place.pod.map(|Pod { uid, qos }| (Box::from(uid), qos)),
+            unit,
+            user_unit,
+            container,
+            pod,
         }
     }
 }
 
-/// The cgroups lately seen, by id.
+/// The cgroups seen recently, by id.
 #[derive(Debug)]
 pub struct Cgroups {
     known: Recent<u64, Rc<Cgroup>>,
-    /// What a walk did not find: such a cgroup is gone, and ids do not come back. A map of its own,
-    /// so that a flood of unknown ids pushes out no known one.
+    /// Ids that a walk did not find. Their cgroups are gone, and ids are not
+    /// used again. A map of its own, so that a flood of unknown ids evicts no
+    /// known one.
     gone: Recent<u64, ()>,
-    /// Asked for and unknown; the next walk looks for them.
+    /// Unknown ids that were asked for. The next walk searches for them.
     wanted: HashSet<u64>,
     root: Option<PathBuf>,
     walk: Option<Walk>,
-    /// The end of the last walk.
-    rested: Option<Instant>,
+    last_walk_end: Option<Instant>,
 }
 
 impl Cgroups {
-    /// A table that heals itself from this machine's cgroupfs.
-    #[must_use]
+    /// A table that searches this machine's cgroupfs.
     pub fn system() -> Self {
         let mounts = fs::read("/proc/self/mountinfo").unwrap_or_default();
         Self::of(root_of(&mounts), CAPACITY)
     }
 
-    /// A table of `capacity` cgroups that heals itself from the hierarchy mounted at `root`, or not
-    /// at all.
-    #[must_use]
-    pub fn of(root: Option<PathBuf>, capacity: usize) -> Self {
-        let wanted = HashSet::with_capacity(MOST_SOUGHT);
+    /// A table of `capacity` cgroups that searches the hierarchy mounted at
+    /// `root`, if there is one.
+    fn of(root: Option<PathBuf>, capacity: usize) -> Self {
         Self {
             known: Recent::new(capacity),
             gone: Recent::new(MOST_GONE),
-            wanted,
+            wanted: HashSet::with_capacity(MOST_WANTED),
             root,
             walk: None,
-            rested: None,
+            last_walk_end: None,
         }
     }
 
-    /// Where this table looks for what it does not know.
-    #[must_use]
+    /// The root of the hierarchy that is searched.
     pub fn root(&self) -> Option<&Path> {
         self.root.as_deref()
     }
 
-    /// How many are held.
-    pub fn held(&self) -> usize {
+    /// How many cgroups are kept.
+    pub fn count(&self) -> usize {
         self.known.len()
     }
 
-    /// Takes what the kernel said of a cgroup. Free of cost for one that is known.
+    /// Takes a cgroup's path from the kernel. Costs nothing if the cgroup is
+    /// known.
     pub fn learn(&mut self, id: u64, path: &[u8]) {
         if self.known.get(id).is_none() {
             self.known.insert(id, Rc::new(Cgroup::of(path)));
@@ -139,96 +146,116 @@ impl Cgroups {
         }
     }
 
-    /// What is known of a cgroup. If nothing is, [`Cgroups::heal`] will look for it, once.
+    /// What is known of a cgroup. If nothing is, [`Cgroups::search`] will look
+    /// for it, once.
     pub fn get(&mut self, id: u64) -> Option<Rc<Cgroup>> {
         if let Some(known) = self.known.get(id) {
             return Some(Rc::clone(known));
         }
-        // Asking counts as a use here too: what is still asked for is not looked for again.
-        if self.root.is_some() && self.gone.get(id).is_none() && self.wanted.len() < MOST_SOUGHT {
+        // This counts as a use of `gone`'s entry too, so it stays there as long
+        // as the id is asked for, and no other walk searches for it.
+        if self.root.is_some() && self.gone.get(id).is_none() && self.wanted.len() < MOST_WANTED {
             self.wanted.insert(id);
         }
         None
     }
 
-    /// One small step in the search for what [`Cgroups::get`] did not have; nothing if there is no
-    /// such id, or if the last search is less than a second ago. For between events. Says whether
-    /// another step would go on with the search.
-    pub fn heal(&mut self, now: Instant) -> bool {
+    /// Makes one small step in the search for ids that [`Cgroups::get`] did not
+    /// know. Does nothing if there are none, or if the last search ended less
+    /// than a second ago. Returns whether the search has further steps.
+    pub fn search(&mut self, now: Instant) -> bool {
         let Some(root) = &self.root else { return false };
         let mut walk = match self.walk.take() {
             Some(walk) => walk,
             None if self.wanted.is_empty() => return false,
             None if self
-                .rested
+                .last_walk_end
                 .is_some_and(|then| now.duration_since(then) < PAUSE) =>
             {
                 return false;
             }
-            // Only ids wanted before it began: a walk may have passed what is asked for meanwhile.
+            // Only for ids that are wanted now: the walk may have passed the
+            // directory of one that is asked for later.
             None => Walk::new(root, std::mem::take(&mut self.wanted)),
         };
-        if !walk.step(root, |id, path| {
+        let step = walk.step(root, |id, path| {
             self.known.insert(id, Rc::new(Cgroup::of(path)))
-        }) {
+        });
+        if step == Step::Unfinished {
             self.walk = Some(walk);
             return true;
         }
-        for id in walk.sought {
-            // The kernel may have sent the path while the walk was on its way.
+        for id in walk.wanted {
+            // The kernel may have sent the path during the walk.
             if !self.known.contains(id) {
                 self.gone.insert(id, ());
             }
         }
-        self.rested = Some(now);
+        self.last_walk_end = Some(now);
         false
     }
 }
 
-/// A search under way: breadth first, so that a deep tree cannot hide what is above it.
+/// A search in progress: breadth first, so that a deep tree cannot hide what is
+/// above it.
 #[derive(Debug)]
 struct Walk {
-    sought: HashSet<u64>,
+    wanted: HashSet<u64>,
+    /// Paths of directories that are not read yet.
     waiting: VecDeque<Vec<u8>>,
-    /// The directory that is being read, and its path from the root, without a slash at the end.
-    reading: Option<(Vec<u8>, ReadDir)>,
+    reading: Option<Reading>,
+    /// Entries that may still be read.
     left: usize,
 }
 
+/// A directory that is being read.
+#[derive(Debug)]
+struct Reading {
+    /// From the root, without a slash at the end.
+    path: Vec<u8>,
+    entries: ReadDir,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Finished,
+    Unfinished,
+}
+
 impl Walk {
-    fn new(root: &Path, sought: HashSet<u64>) -> Self {
+    fn new(root: &Path, wanted: HashSet<u64>) -> Self {
         let mut waiting = VecDeque::new();
-        // The root's own number stands in no directory above it.
         if fs::symlink_metadata(root).is_ok_and(|meta| meta.is_dir()) {
             waiting.push_back(Vec::new());
         }
         Self {
-            sought,
+            wanted,
             waiting,
             reading: None,
-            left: WALK,
+            left: WALK_ENTRIES,
         }
     }
 
-    /// Reads some entries and says whether the search is over.
-    fn step(&mut self, root: &Path, mut found: impl FnMut(u64, &[u8])) -> bool {
-        for _ in 0..STEP.min(self.left) {
-            if self.sought.is_empty() {
-                return true;
+    /// Reads some entries.
+    fn step(&mut self, root: &Path, mut found: impl FnMut(u64, &[u8])) -> Step {
+        for _ in 0..STEP_ENTRIES.min(self.left) {
+            if self.wanted.is_empty() {
+                return Step::Finished;
             }
-            let Some((above, dir)) = &mut self.reading else {
+            let Some(directory) = &mut self.reading else {
                 let Some(path) = self.waiting.pop_front() else {
-                    return true;
+                    return Step::Finished;
                 };
                 self.open(root, path, &mut found);
                 continue;
             };
-            match dir.next() {
-                // An error ends this directory, not the search: it is just being removed.
+            match directory.entries.next() {
+                // The directory is being removed: that ends it, but not the
+                // walk.
                 None | Some(Err(_)) => self.reading = None,
                 Some(Ok(entry)) if entry.file_type().is_ok_and(|kind| kind.is_dir()) => {
-                    let path = [above, entry.file_name().as_bytes()].join(&b'/');
-                    if self.sought.remove(&entry.ino()) {
+                    let path = [&*directory.path, entry.file_name().as_bytes()].join(&b'/');
+                    if self.wanted.remove(&entry.ino()) {
                         found(entry.ino(), &path);
                     }
                     if self.waiting.len() < MOST_WAITING {
@@ -238,30 +265,37 @@ impl Walk {
                 Some(Ok(_)) => {}
             }
         }
-        self.left = self.left.saturating_sub(STEP);
-        self.left == 0 || self.sought.is_empty()
+        self.left = self.left.saturating_sub(STEP_ENTRIES);
+        if self.left == 0 || self.wanted.is_empty() {
+            Step::Finished
+        } else {
+            Step::Unfinished
+        }
     }
 
-    /// Begins with a directory; one that is gone by now is passed over.
+    /// Starts to read a directory, and skips it if it is gone by now.
     fn open(&mut self, root: &Path, path: Vec<u8>, found: &mut impl FnMut(u64, &[u8])) {
         let mut full = root.as_os_str().to_owned();
         full.push(OsString::from_vec(path.clone()));
+        // No directory has an entry for the root.
         if path.is_empty() {
             let id = fs::symlink_metadata(&full).map(|meta| meta.ino());
-            if let Some(id) = id.ok().filter(|id| self.sought.remove(id)) {
+            if let Some(id) = id.ok().filter(|id| self.wanted.remove(id)) {
                 found(id, b"/");
             }
         }
-        self.reading = fs::read_dir(full).ok().map(|dir| (path, dir));
+        self.reading = (fs::read_dir(full).ok()).map(|entries| Reading { path, entries });
     }
 }
 
-/// Where `/proc/self/mountinfo` says that the hierarchy is mounted whose ids the kernel reports.
+/// Where the hierarchy is mounted whose ids the kernel reports, from
+/// `/proc/self/mountinfo`.
 fn root_of(mountinfo: &[u8]) -> Option<PathBuf> {
     let mut systemd = None;
     for line in mountinfo.split(|&byte| byte == b'\n') {
         let mut fields = line.split(|&byte| byte == b' ');
-        // A mount of a part of the hierarchy (as in a container) has other paths than the kernel's.
+        // If only a part of the hierarchy is mounted, as in a container, the
+        // paths in it are not those that the kernel reports.
         let Some(b"/") = fields.nth(3) else { continue };
         let Some(point) = fields.next() else { continue };
         let mut after = fields.skip_while(|field| *field != b"-").skip(1);
@@ -281,7 +315,8 @@ fn root_of(mountinfo: &[u8]) -> Option<PathBuf> {
     systemd
 }
 
-/// Undoes mountinfo's escapes: space, tab, newline and backslash as three octal digits.
+/// Decodes a path in mountinfo, which has space, tab, newline and backslash as
+/// three octal digits.
 fn mount_point(field: &[u8]) -> PathBuf {
     let mut out = Vec::with_capacity(field.len());
     let mut rest = field;
@@ -307,7 +342,7 @@ mod tests {
 
     use super::*;
 
-    /// A directory tree has inode numbers as cgroupfs has.
+    /// A directory tree with inode numbers, as cgroupfs has them.
     fn tree(paths: &[&[u8]]) -> (TempDir, Cgroups) {
         let dir = TempDir::new().unwrap();
         for path in paths {
@@ -323,9 +358,10 @@ mod tests {
             .ino()
     }
 
-    fn heal(cgroups: &mut Cgroups, now: Instant) -> usize {
+    /// Searches to the end, and returns how many steps that took.
+    fn search(cgroups: &mut Cgroups, now: Instant) -> usize {
         let mut steps = 1;
-        while cgroups.heal(now) {
+        while cgroups.search(now) {
             steps += 1;
         }
         steps
@@ -340,7 +376,7 @@ mod tests {
         assert_eq!(&*nginx.path, "/system.slice/nginx.service");
         assert_eq!(nginx.unit.as_deref(), Some("nginx.service"));
         assert!(!nginx.truncated && nginx.container.is_none());
-        assert!(!cgroups.heal(Instant::now()));
+        assert!(!cgroups.search(Instant::now()));
     }
 
     #[test]
@@ -367,7 +403,7 @@ mod tests {
             assert_eq!(cgroups.get(id(&dir, path)), None);
         }
         assert_eq!(cgroups.get(id(&dir, b"")), None);
-        heal(&mut cgroups, Instant::now());
+        search(&mut cgroups, Instant::now());
         let path = |id| {
             cgroups
                 .get(id)
@@ -392,7 +428,7 @@ mod tests {
         let (_dir, mut cgroups) = tree(&[b"a"]);
         let start = Instant::now();
         assert_eq!(cgroups.get(u64::MAX), None);
-        heal(&mut cgroups, start);
+        search(&mut cgroups, start);
         assert_eq!(cgroups.get(u64::MAX), None);
         assert!(cgroups.wanted.is_empty());
         cgroups.learn(u64::MAX, b"/late");
@@ -414,19 +450,22 @@ mod tests {
             assert!(cgroups.get(1).is_some());
         };
         flood(&mut cgroups, 0);
-        assert_eq!(cgroups.wanted.len(), MOST_SOUGHT);
-        heal(&mut cgroups, start);
-        let first = cgroups.rested;
+        assert_eq!(cgroups.wanted.len(), MOST_WANTED);
+        search(&mut cgroups, start);
+        let first = cgroups.last_walk_end;
 
         flood(&mut cgroups, 20_000);
-        assert!(!cgroups.heal(start + Duration::from_millis(999)));
-        assert_eq!((cgroups.rested, cgroups.wanted.len()), (first, MOST_SOUGHT));
-        heal(&mut cgroups, start + PAUSE);
-        assert_ne!(cgroups.rested, first);
+        assert!(!cgroups.search(start + Duration::from_millis(999)));
+        assert_eq!(
+            (cgroups.last_walk_end, cgroups.wanted.len()),
+            (first, MOST_WANTED)
+        );
+        search(&mut cgroups, start + PAUSE);
+        assert_ne!(cgroups.last_walk_end, first);
 
         let a = id(&dir, b"a");
         assert_eq!(cgroups.get(a), None);
-        heal(&mut cgroups, start + PAUSE * 2);
+        search(&mut cgroups, start + PAUSE * 2);
         assert_eq!(cgroups.get(a).as_deref().map(|a| &*a.path), Some("/a"));
         assert_eq!(cgroups.known.len(), 2);
     }
@@ -434,16 +473,16 @@ mod tests {
     #[test]
     fn a_large_tree_is_walked_in_steps_and_upper_levels_first() {
         let (dir, mut cgroups) = tree(&[b"deep/x/y/z", b"unit.service"]);
-        for n in 0..3 * STEP {
+        for n in 0..3 * STEP_ENTRIES {
             fs::create_dir(dir.path().join(format!("deep/x/{n}"))).unwrap();
         }
         let (unit, last) = (id(&dir, b"unit.service"), id(&dir, b"deep/x/y/z"));
         let start = Instant::now();
         assert!(cgroups.get(unit).is_none() && cgroups.get(last).is_none());
-        assert!(cgroups.heal(start));
+        assert!(cgroups.search(start));
         assert!(cgroups.get(unit).is_some());
         assert_eq!(cgroups.get(last), None);
-        assert!(heal(&mut cgroups, start) > 2);
+        assert!(search(&mut cgroups, start) > 2);
         assert_eq!(
             cgroups.get(last).as_deref().map(|z| &*z.path),
             Some("/deep/x/y/z")
@@ -453,24 +492,24 @@ mod tests {
     #[test]
     fn what_the_kernel_sends_during_a_walk_stands() {
         let (dir, mut cgroups) = tree(&[b"a"]);
-        for n in 0..2 * STEP {
+        for n in 0..2 * STEP_ENTRIES {
             fs::create_dir(dir.path().join(format!("a/{n}"))).unwrap();
         }
         let start = Instant::now();
         assert_eq!(cgroups.get(u64::MAX), None);
-        assert!(cgroups.heal(start));
+        assert!(cgroups.search(start));
         cgroups.learn(u64::MAX, b"/gone.service");
-        heal(&mut cgroups, start);
+        search(&mut cgroups, start);
         let gone = cgroups.get(u64::MAX);
         let gone = gone.as_deref().and_then(|gone| gone.unit.as_deref());
         assert_eq!(gone, Some("gone.service"));
     }
 
     #[test]
-    fn a_root_that_is_not_there_heals_nothing_and_ends() {
+    fn a_root_that_is_not_there_is_searched_without_harm() {
         let mut cgroups = Cgroups::of(Some("/nonexistent/cgroup".into()), 64);
         assert_eq!(cgroups.get(9), None);
-        assert_eq!(heal(&mut cgroups, Instant::now()), 1);
+        assert_eq!(search(&mut cgroups, Instant::now()), 1);
         assert_eq!(cgroups.get(9), None);
     }
 
@@ -481,7 +520,7 @@ mod tests {
         std::os::unix::fs::symlink(elsewhere.path(), dir.path().join("a/link")).unwrap();
         let hidden = id(&elsewhere, b"hidden");
         assert_eq!(cgroups.get(hidden), None);
-        heal(&mut cgroups, Instant::now());
+        search(&mut cgroups, Instant::now());
         assert_eq!(cgroups.get(hidden), None);
     }
 

@@ -1,4 +1,4 @@
-//! What runs in a process: its executable and arguments, as text.
+//! What runs in a process: executable, arguments and terminal, as text.
 
 use std::rc::Rc;
 
@@ -8,9 +8,9 @@ use crate::{
     text::text,
 };
 
-/// Images kept. At most 3 KB each, typically 200 bytes.
+/// Most images kept: up to 3 KB each, typically 200 bytes.
 const CAPACITY: usize = 8192;
-/// Readings of `/proc` between two refills of the budget.
+/// Most readings of `/proc` in one batch.
 const PROC_BUDGET: u32 = 64;
 
 /// What runs in a process, as text by the rule of [`crate::text`].
@@ -18,21 +18,20 @@ const PROC_BUDGET: u32 = 64;
 pub struct ImageText {
     /// The executable's path, if it has one.
     pub exe: Option<Box<str>>,
-    /// The file has no name any more.
+    /// The executable's file was deleted.
     pub exe_deleted: bool,
-    /// The arguments, if there are any and they could be read.
+    /// The arguments, if there are any and they were readable.
     pub args: Option<Vec<Box<str>>>,
-    /// The controlling terminal.
+    /// The controlling terminal's name.
     pub tty: Option<Box<str>>,
-    /// Some of it is missing.
+    /// Some of this was too long and was cut.
     pub truncated: bool,
-    /// Who told.
+    /// Where it was read.
     pub source: Source,
 }
 
 impl ImageText {
-    /// Reads what the kernel or `/proc` gave.
-    pub(super) fn new(image: &Image, source: Source) -> Self {
+    fn new(image: &Image, source: Source) -> Self {
         let some = |bytes: &[u8]| (!bytes.is_empty()).then(|| text(bytes).into());
         let args = image.args.strip_suffix(&[0]).unwrap_or(&image.args);
         Self {
@@ -48,44 +47,46 @@ impl ImageText {
     }
 }
 
-/// The images lately seen.
+/// The images seen recently.
 #[derive(Debug)]
 pub struct Images {
     known: Recent<ImageKey, Option<Rc<ImageText>>>,
-    /// Arguments are wanted.
-    args: bool,
+    read_args: bool,
+    /// Readings of `/proc` that this batch may still do.
     budget: u32,
+    /// See [`Self::take_missed`].
     missed: bool,
 }
 
 impl Images {
-    /// An empty table; `args` says whether arguments may be read from `/proc`.
-    pub fn new(args: bool) -> Self {
+    /// An empty table. `read_args` is whether arguments may be read from
+    /// `/proc`.
+    pub fn new(read_args: bool) -> Self {
         Self {
             known: Recent::new(CAPACITY),
-            args,
+            read_args,
             budget: PROC_BUDGET,
             missed: false,
         }
     }
 
-    /// How many are held.
-    pub fn held(&self) -> usize {
+    /// How many images are kept.
+    pub fn count(&self) -> usize {
         self.known.len()
     }
 
-    /// Takes what the kernel said.
+    /// Takes an image from the kernel.
     pub fn learn(&mut self, image: &Image) {
         let mut new = ImageText::new(image, Source::Kernel);
-        if image.args_unreadable && self.args {
+        if image.args_unreadable && self.read_args {
             new.args = self.look_up(image.key).and_then(|known| known.args.clone());
         }
         self.known.insert(image.key, Some(Rc::new(new)));
     }
 
-    /// What runs in a sender. The kernel tells it before the first call: if it
-    /// is not here, a record was lost or forgotten, and the kernel is to be
-    /// asked for all of them again (see [`Self::take_missed`]).
+    /// What runs in a sender. The kernel sends a sender's image before its
+    /// first call. An image that is not here was lost or forgotten, so the
+    /// kernel must send all of them again, see [`Self::take_missed`].
     pub fn of_sender(&mut self, process: &Process) -> Option<Rc<ImageText>> {
         let key = process.image_key();
         match self.known.get(key) {
@@ -97,7 +98,8 @@ impl Images {
         }
     }
 
-    /// What runs in a target: known from its own calls, else best effort.
+    /// What runs in a target: known if it made calls itself, else read from
+    /// `/proc` if it still runs.
     pub fn of_target(&mut self, process: &Process) -> Option<Rc<ImageText>> {
         if process.kernel_thread || process.zombie {
             return None;
@@ -109,7 +111,7 @@ impl Images {
         if let Some(known) = self.known.get(key) {
             return known.clone();
         }
-        // Out of budget: nothing is remembered, so a later call asks again.
+        // Without budget nothing is stored, so a later call tries again.
         self.budget = self.budget.checked_sub(1)?;
         let found = self.read_proc(key).map(Rc::new);
         self.known.insert(key, found.clone());
@@ -117,15 +119,16 @@ impl Images {
     }
 
     fn read_proc(&self, key: ImageKey) -> Option<ImageText> {
-        proc::image(key, self.args).map(|image| ImageText::new(&image, Source::Proc))
+        proc::image(key, self.read_args).map(|image| ImageText::new(&image, Source::Proc))
     }
 
-    /// Between batches: allows some more readings of `/proc`.
-    pub fn refill(&mut self) {
+    /// After each batch: renews the budget for reading `/proc`.
+    pub fn end_batch(&mut self) {
         self.budget = PROC_BUDGET;
     }
 
-    /// Was an image missed that the kernel had told?
+    /// Whether an image was missed since the last call that the kernel had
+    /// sent.
     pub fn take_missed(&mut self) -> bool {
         std::mem::take(&mut self.missed)
     }

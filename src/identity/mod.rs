@@ -1,9 +1,9 @@
-//! Names behind numbers: users, groups, cgroups, units and containers.
+//! The names behind numbers: users, executables, cgroups, units and containers.
 //!
-//! The only code that reads `/proc`, `/etc/passwd` and cgroupfs. [`place()`] is pure: what a
-//! cgroup's path says about unit, container and pod. [`Cgroups`] and [`Users`] hold tables that a
-//! lookup never leaves; whatever reads a file is a call of its own, for the caller to make off the
-//! hot path.
+//! The only code that reads `/proc`, `/etc/passwd` and cgroupfs. [`path`] is
+//! pure: it reads unit, container and pod from a cgroup's path. [`Cgroups`] and
+//! [`Users`] are tables in memory, and a lookup never reads a file. Files are
+//! read by calls of their own, which the caller makes between batches.
 
 mod cgroup;
 mod image;
@@ -13,9 +13,9 @@ mod recent;
 mod registry;
 mod user;
 
-pub use cgroup::{Cgroup, Cgroups};
-pub use image::{ImageText, Images};
-pub use path::{Container, Place, Pod, Qos, Runtime, place};
-pub use recent::Recent;
-pub use registry::{Names, Registry};
-pub use user::Users;
+pub use self::{
+    cgroup::{Cgroup, Cgroups},
+    path::{Qos, Runtime},
+    registry::{Names, Registry},
+    user::Users,
+};

@@ -1,7 +1,10 @@
-//! `/proc`, for what the kernel's records leave open. Always after the fact:
-//! what is read counts only while the process's start time agrees.
+//! `/proc`, for what the kernel's records do not have.
+//!
+//! It is always read after the fact, so what it says counts only if the
+//! process's start time is the right one, before and after the reading.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::Read,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
@@ -12,13 +15,14 @@ use crate::event::{CgroupPath, Comm, Image, ImageKey, Process};
 
 /// The unit of start times in `/proc` (`USER_HZ` is 100 on every Linux).
 const TICK_NS: u64 = 10_000_000;
-/// Most bytes of arguments, as the kernel side has it.
+/// Most bytes of arguments, as on the kernel side.
 const ARGS_LEN: usize = 1024;
 const PF_EXITING: u64 = 0x4;
 const PF_KTHREAD: u64 = 0x20_0000;
 
-/// What runs in a process of that start time.
-pub(super) fn image(key: ImageKey, want_args: bool) -> Option<Image> {
+/// What runs in a process, if the one with this pid has the right start time.
+/// `read_args` is whether to read its arguments.
+pub(super) fn image(key: ImageKey, read_args: bool) -> Option<Image> {
     let is_same = || Some(Stat::read(key.pid)?.start_ticks == key.start_ns / TICK_NS);
     if !is_same()? {
         return None;
@@ -27,13 +31,13 @@ pub(super) fn image(key: ImageKey, want_args: bool) -> Option<Image> {
     let exe = exe.as_os_str().as_bytes();
     let plain = exe.strip_suffix(b" (deleted)");
     let mut args = Vec::new();
-    if want_args {
+    if read_args {
         let file = File::open(format!("/proc/{}/cmdline", key.pid)).ok()?;
         file.take(ARGS_LEN as u64 + 1).read_to_end(&mut args).ok()?;
     }
     let truncated = args.len() > ARGS_LEN;
     args.truncate(ARGS_LEN);
-    // It may have gone, and its number with it, while this was read.
+    // The process may have ended meanwhile, and another have got its pid.
     is_same()?.then(|| Image {
         key,
         exe: plain.unwrap_or(exe).to_vec(),
@@ -45,15 +49,27 @@ pub(super) fn image(key: ImageKey, want_args: bool) -> Option<Image> {
     })
 }
 
-/// Who has a number in this process's own pid namespace, be it meant as a
-/// thread or (`whole`) as a process, and its cgroup below `cgroup_root`. None
-/// if nobody has, or somebody only since after `before_ns` (`CLOCK_BOOTTIME`).
-pub(super) fn process(
-    pid: u32,
-    whole: bool,
-    before_ns: u64,
-    cgroup_root: Option<&Path>,
-) -> Option<(Process, Option<CgroupPath>)> {
+/// A number in this process's own pid namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Id {
+    /// Stands for the process.
+    Pid(u32),
+    /// Stands for the thread alone.
+    Tid(u32),
+}
+
+/// A process, and its cgroup if that is mounted.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) process: Process,
+    pub(super) cgroup: Option<CgroupPath>,
+}
+
+/// Looks up a process or thread, whose cgroup is searched for below
+/// `cgroup_root`. Returns None if it does not exist, or started after
+/// `before_ns` (`CLOCK_BOOTTIME`).
+pub(super) fn process(id: Id, before_ns: u64, cgroup_root: Option<&Path>) -> Option<Found> {
+    let (Id::Pid(pid) | Id::Tid(pid)) = id;
     let stat = Stat::read(pid)?;
     if stat.start_ticks * TICK_NS > before_ns {
         return None;
@@ -66,7 +82,7 @@ pub(super) fn process(
     let mut uids = field("Uid:")?;
     let mut gids = field("Gid:")?;
     let tgid = field("Tgid:")?.next()?;
-    // A process starts with its leader; a thread may be younger.
+    // A process starts with its main thread. Other threads may be younger.
     let leader = Stat::read(tgid)?;
     let ns_pids: Vec<u32> = field("NSpid:").map_or_else(Vec::new, Iterator::collect);
     let pid_ns = fs::metadata(format!("/proc/{pid}/ns/pid")).map_or(0, |ns| ns.ino() as u32);
@@ -75,7 +91,7 @@ pub(super) fn process(
         let text = fs::read_to_string(format!("/proc/{pid}/{name}")).ok()?;
         text.trim().parse().ok().filter(|&id| id != u32::MAX)
     };
-    let found = Process {
+    let process = Process {
         pid: tgid,
         tid: pid,
         start_ns: leader.start_ticks * TICK_NS,
@@ -94,22 +110,27 @@ pub(super) fn process(
         exiting: stat.flags & PF_EXITING != 0,
         zombie: stat.state == b'Z',
         kernel_thread: stat.flags & PF_KTHREAD != 0,
-        comm: if whole { leader.comm } else { stat.comm },
+        comm: match id {
+            Id::Pid(_) => leader.comm,
+            Id::Tid(_) => stat.comm,
+        },
         parent_comm: Stat::read(stat.ppid).map_or_else(Comm::default, |parent| parent.comm),
     };
-    (Stat::read(pid)?.start_ticks == stat.start_ticks).then_some((found, cgroup))
+    let is_same = Stat::read(pid)?.start_ticks == stat.start_ticks;
+    is_same.then_some(Found { process, cgroup })
 }
 
 fn cgroup(pid: u32, root: Option<&Path>) -> Option<CgroupPath> {
     let text = fs::read(format!("/proc/{pid}/cgroup")).ok()?;
     let path = (text.split(|&byte| byte == b'\n')).find_map(|line| line.strip_prefix(b"0::"))?;
-    let place = root?.join(Path::new(std::ffi::OsStr::from_bytes(path.get(1..)?)));
+    let directory = root?.join(OsStr::from_bytes(path.get(1..)?));
     Some(CgroupPath {
-        key: fs::metadata(place).ok()?.ino(),
+        key: fs::metadata(directory).ok()?.ino(),
         path: path.to_vec(),
     })
 }
 
+/// Fields of `/proc/PID/stat`.
 struct Stat {
     comm: Comm,
     state: u8,
@@ -123,7 +144,8 @@ impl Stat {
         Self::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// The name may hold anything, parentheses too; no field after it does.
+    /// The name may contain anything, even parentheses, but no field after it
+    /// does.
     fn parse(text: &[u8]) -> Option<Self> {
         let open = text.iter().position(|&byte| byte == b'(')?;
         let close = text.iter().rposition(|&byte| byte == b')')?;
@@ -161,12 +183,13 @@ mod tests {
     #[test]
     fn a_process_is_found_with_its_image_unless_it_is_younger() {
         let own = std::process::id();
-        let (found, _) = process(own, true, u64::MAX, None).unwrap();
+        let found = process(Id::Pid(own), u64::MAX, None).unwrap().process;
         assert_eq!(found.pid, own);
         assert_eq!(found.uid, rustix::process::getuid().as_raw());
-        assert!(process(own, true, found.start_ns - 1, None).is_none());
+        assert!(process(Id::Pid(own), found.start_ns - 1, None).is_none());
 
-        let image = image(found.image_key(), true).unwrap();
+        let read_args = true;
+        let image = image(found.image_key(), read_args).unwrap();
         let exe = std::env::current_exe().unwrap();
         assert_eq!(image.exe, exe.as_os_str().as_bytes());
         let first = std::env::args_os().next().unwrap();
@@ -176,6 +199,6 @@ mod tests {
             start_ns: found.start_ns + TICK_NS,
             ..found.image_key()
         };
-        assert!(super::image(other, true).is_none());
+        assert!(super::image(other, read_args).is_none());
     }
 }

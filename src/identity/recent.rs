@@ -1,15 +1,15 @@
-//! A bounded map that forgets what has not been asked for lately.
+//! A bounded map that forgets what was not used recently.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::{collections::HashMap, hash::Hash, mem};
 
-/// A map of at most `capacity` entries that keeps the recently used ones.
+/// A map of at most `capacity` entries, which keeps the recently used ones.
 ///
-/// Two generations instead of a linked list: entries go into the young one, a hit in the old one
-/// moves the entry back, and when the young one is full it becomes the old one, whose entries are
-/// forgotten. So at least the last `capacity / 2` keys in use are held, everything is O(1), and
-/// twenty safe lines do what would otherwise take a crate with unsafe code of its own. Nothing
-/// is allocated after [`Recent::new`] but what the values hold.
+/// It has two generations instead of a linked list. New entries go into the
+/// young one, and so does an old entry that is used. When the young generation
+/// is full it becomes the old one, and the entries of the old one are
+/// forgotten. So at least the last `capacity / 2` keys are kept, and each
+/// operation is O(1). An LRU list would need a crate with unsafe code. After
+/// [`Recent::new`] the map itself allocates nothing.
 #[derive(Debug)]
 pub struct Recent<K, V> {
     young: HashMap<K, V>,
@@ -18,8 +18,7 @@ pub struct Recent<K, V> {
 }
 
 impl<K: Copy + Eq + Hash, V> Recent<K, V> {
-    /// An empty map that will hold at most `capacity` entries (at least two).
-    #[must_use]
+    /// An empty map for `capacity` entries, at least two.
     pub fn new(capacity: usize) -> Self {
         let half = (capacity / 2).max(1);
         Self {
@@ -38,39 +37,31 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
         self.young.get(&key)
     }
 
-    /// Whether `key` is held, which does not count as a use.
-    #[must_use]
+    /// Whether there is a value of `key`. Does not count as a use.
     pub fn contains(&self, key: K) -> bool {
         self.young.contains_key(&key) || self.old.contains_key(&key)
     }
 
-    /// Holds `value` under `key` in place of what was there.
+    /// Sets the value of `key`.
     pub fn insert(&mut self, key: K, value: V) {
         self.old.remove(&key);
         self.put(key, value);
     }
 
-    /// Forgets `key` and gives back what was there.
+    /// Forgets `key` and returns its value.
     pub fn remove(&mut self, key: K) -> Option<V> {
         self.young.remove(&key).or_else(|| self.old.remove(&key))
     }
 
-    /// How many entries are held.
-    #[must_use]
+    /// How many entries are kept.
     pub fn len(&self) -> usize {
         self.young.len().saturating_add(self.old.len())
-    }
-
-    /// Whether nothing is held.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Puts a key that is not in the old generation into the young one.
     fn put(&mut self, key: K, value: V) {
         if self.young.len() >= self.half && !self.young.contains_key(&key) {
-            std::mem::swap(&mut self.young, &mut self.old);
+            mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
         }
         self.young.insert(key, value);

@@ -1,101 +1,135 @@
-//! All names in one place: what a record's numbers stand for.
+//! All tables of names together.
 
-use std::{rc::Rc, time::Instant};
+use std::{mem, rc::Rc, time::Instant};
 
 use super::{
     cgroup::{Cgroup, Cgroups},
     image::{ImageText, Images},
-    proc,
+    proc::{self, Found, Id},
     recent::Recent,
     user::Users,
 };
 use crate::event::{Call, CgroupPath, Image, ImageKey, Process, Recipient, Scope, Source};
 
-/// How long what `/proc` said of a number is taken for true, as calls that
-/// signal nobody come in floods.
+/// How long an answer from `/proc` is used again, as calls that signal nobody
+/// come in floods.
 const PROC_TTL_NS: u64 = 1_000_000_000;
-const PROC_KEPT: usize = 1024;
+/// Most answers from `/proc` that are kept.
+const PROC_CAPACITY: usize = 1024;
 
-/// Who a process is.
+/// The names of a process.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     /// What runs in it.
     pub image: Option<Rc<ImageText>>,
-    /// Where it runs.
+    /// Its cgroup.
     pub cgroup: Option<Rc<Cgroup>>,
 }
 
-/// The tables behind the numbers.
+/// The tables of names.
 #[derive(Debug)]
 pub struct Registry {
-    /// Users and groups.
+    /// Users.
     pub users: Users,
     images: Images,
     cgroups: Cgroups,
-    looked_up: Recent<(u32, bool), (u64, Option<Process>)>,
-    /// A flood is by one process to one other.
-    last_sender: Option<(ImageKey, u64, Names)>,
-    last_target: Option<(ImageKey, u64, Names)>,
+    processes: Recent<Id, Answer>,
+    /// Floods have one sender and one target.
+    last_sender: Option<Last>,
+    last_target: Option<Last>,
+    /// A cgroup was missed that the kernel had sent.
     missed_cgroup: bool,
 }
 
+/// What `/proc` had of a number at `boottime_ns`.
+#[derive(Debug, Clone, Copy)]
+struct Answer {
+    boottime_ns: u64,
+    process: Option<Process>,
+}
+
+/// The process that was last asked for.
+#[derive(Debug)]
+struct Last {
+    image_key: ImageKey,
+    cgroup_key: u64,
+    names: Names,
+}
+
+impl Last {
+    fn new(process: &Process, names: &Names) -> Self {
+        Self {
+            image_key: process.image_key(),
+            cgroup_key: process.cgroup_key,
+            names: names.clone(),
+        }
+    }
+
+    /// The names, if this was the same process in the same cgroup.
+    fn names_of(&self, process: &Process) -> Option<Names> {
+        (self.image_key == process.image_key() && self.cgroup_key == process.cgroup_key)
+            .then(|| self.names.clone())
+    }
+}
+
 impl Registry {
-    /// This machine's; `args` says whether arguments may be read.
-    pub fn new(users: Users, args: bool) -> Self {
+    /// The tables of this machine. `read_args` is whether processes' arguments
+    /// may be read from `/proc`.
+    pub fn new(users: Users, read_args: bool) -> Self {
         Self {
             users,
-            images: Images::new(args),
+            images: Images::new(read_args),
             cgroups: Cgroups::system(),
-            looked_up: Recent::new(PROC_KEPT),
+            processes: Recent::new(PROC_CAPACITY),
             last_sender: None,
             last_target: None,
             missed_cgroup: false,
         }
     }
 
-    /// Images held.
+    /// How many images are kept.
     pub fn images_cached(&self) -> usize {
-        self.images.held()
+        self.images.count()
     }
 
-    /// Cgroups held.
+    /// How many cgroups are kept.
     pub fn cgroups_cached(&self) -> usize {
-        self.cgroups.held()
+        self.cgroups.count()
     }
 
-    /// Takes what the kernel said of a process.
+    /// Takes an image from the kernel.
     pub fn learn_image(&mut self, image: &Image) {
         self.images.learn(image);
     }
 
-    /// Takes what the kernel said of a cgroup.
+    /// Takes a cgroup's path from the kernel.
     pub fn learn_cgroup(&mut self, cgroup: &CgroupPath) {
         self.cgroups.learn(cgroup.key, &cgroup.path);
     }
 
-    /// Who made a call.
+    /// The names of a call's sender.
     pub fn sender(&mut self, process: &Process) -> Names {
-        if let Some(known) = remembered(&self.last_sender, process) {
-            return known;
+        if let Some(names) = (self.last_sender.as_ref()).and_then(|last| last.names_of(process)) {
+            return names;
         }
         let names = Names {
             image: self.images.of_sender(process),
             cgroup: self.cgroup(process.cgroup_key),
         };
-        self.last_sender = remember(process, &names);
+        self.last_sender = Some(Last::new(process, &names));
         names
     }
 
-    /// Who was meant by one.
+    /// The names of a call's target or recipient.
     pub fn target(&mut self, process: &Process) -> Names {
-        if let Some(known) = remembered(&self.last_target, process) {
-            return known;
+        if let Some(names) = (self.last_target.as_ref()).and_then(|last| last.names_of(process)) {
+            return names;
         }
         let names = Names {
             image: self.images.of_target(process),
             cgroup: self.cgroup(process.cgroup_key),
         };
-        self.last_target = remember(process, &names);
+        self.last_target = Some(Last::new(process, &names));
         names
     }
 
@@ -108,11 +142,13 @@ impl Registry {
         found
     }
 
-    /// Who a call's argument means, where the kernel could not tell: a process
-    /// that has that number and is older than the call. Only for numbers of
-    /// the initial pid namespace, which `/proc` has.
+    /// Looks up a call's target in `/proc`, for calls whose target the kernel
+    /// side could not read: a process that has the number in the call's
+    /// arguments, and started before `boottime_ns`. Returns None for a number
+    /// of another pid namespace than the initial one, which is the one of
+    /// `/proc`.
     pub fn look_up(&mut self, call: &Call, boottime_ns: u64) -> Option<Recipient> {
-        // A pidfd's number is the initial namespace's.
+        // A pidfd's number is one of the initial namespace.
         let pid = match (call.pidfd, call.scope()) {
             (_, scope) if scope.is_group() => return None,
             (Some(pidfd), _) => pidfd.pid?,
@@ -123,22 +159,11 @@ impl Registry {
         if pid == 0 {
             return None;
         }
-        let fresh = |&(then_ns, found): &(u64, Option<Process>)| {
-            (boottime_ns.saturating_sub(then_ns) < PROC_TTL_NS).then_some(found)
+        let id = match call.scope() {
+            Scope::Process => Id::Pid(pid),
+            _ => Id::Tid(pid),
         };
-        let whole = call.scope() == Scope::Process;
-        let process = match self.looked_up.get((pid, whole)).and_then(fresh) {
-            Some(known) => known,
-            None => {
-                let found = proc::process(pid, whole, boottime_ns, self.cgroups.root());
-                let process = found.map(|(process, cgroup)| {
-                    cgroup.iter().for_each(|cgroup| self.learn_cgroup(cgroup));
-                    process
-                });
-                self.looked_up.insert((pid, whole), (boottime_ns, process));
-                process
-            }
-        }?;
+        let process = self.process(id, boottime_ns)?;
         Some(Recipient {
             process,
             source: Source::Proc,
@@ -147,28 +172,42 @@ impl Registry {
         })
     }
 
-    /// Between batches: a bounded step of what takes files to be read.
-    pub fn tend(&mut self, now: Instant) {
+    /// The process of a number, from an answer that is fresh or else from
+    /// `/proc`.
+    fn process(&mut self, id: Id, boottime_ns: u64) -> Option<Process> {
+        if let Some(answer) = self.processes.get(id)
+            && boottime_ns.saturating_sub(answer.boottime_ns) < PROC_TTL_NS
+        {
+            return answer.process;
+        }
+        let found = proc::process(id, boottime_ns, self.cgroups.root());
+        let process = found.map(|Found { process, cgroup }| {
+            cgroup.iter().for_each(|cgroup| self.learn_cgroup(cgroup));
+            process
+        });
+        let answer = Answer {
+            boottime_ns,
+            process,
+        };
+        self.processes.insert(id, answer);
+        process
+    }
+
+    /// After each batch: does a bounded part of the work that reads files.
+    pub fn end_batch(&mut self, now: Instant) {
         self.last_sender = None;
         self.last_target = None;
-        self.images.refill();
-        self.cgroups.heal(now);
+        self.images.end_batch();
+        self.cgroups.search(now);
     }
 
-    /// About once a second. True: a record of the kernel's was missed, and it
-    /// should tell all again.
+    /// About once a second: reads changed files again. Returns true if a record
+    /// of the kernel's was missed, so that it must send images and cgroups
+    /// again.
+    #[must_use]
     pub fn refresh(&mut self) -> bool {
         self.users.refresh();
-        let missed = std::mem::take(&mut self.missed_cgroup);
+        let missed = mem::take(&mut self.missed_cgroup);
         self.images.take_missed() || missed
     }
-}
-
-fn remembered(last: &Option<(ImageKey, u64, Names)>, process: &Process) -> Option<Names> {
-    let (key, cgroup, names) = last.as_ref()?;
-    (*key == process.image_key() && *cgroup == process.cgroup_key).then(|| names.clone())
-}
-
-fn remember(process: &Process, names: &Names) -> Option<(ImageKey, u64, Names)> {
-    Some((process.image_key(), process.cgroup_key, names.clone()))
 }

@@ -1,109 +1,109 @@
-//! User and group names from `/etc/passwd` and `/etc/group`.
+//! The names of users, from `/etc/passwd`.
 //!
-//! From these two files only. NSS is never asked: it can call out to sssd, LDAP or a daemon that
-//! is just being killed, and the poller must not wait for any of them. So users that only NSS knows
-//! (a directory's, systemd's dynamic ones) have a number and no name.
+//! NSS is never asked. It can call sssd, LDAP or a daemon that is just being
+//! killed, and the poller must wait for none of them. So users that only NSS
+//! knows (those of a directory, systemd's dynamic ones) have a number and no
+//! name.
 
-use std::collections::HashMap;
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    fs::{self, File, Metadata, OpenOptions},
+    io::{self, BufRead, BufReader, Read},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
 
 use rustix::fs::OFlags;
 
 use crate::text::push_text;
 
-/// What is read of a file.
+/// Most bytes read of the file.
 const LONGEST_FILE: u64 = 16 << 20;
-/// Entries held of a file.
+/// Most entries kept.
 const MOST_ENTRIES: usize = 1 << 17;
-/// `LOGIN_NAME_MAX`; nothing longer is a name.
+/// `LOGIN_NAME_MAX`: nothing longer is a name.
 const LONGEST_NAME: usize = 256;
-/// `(uid_t) -1`: nobody's number, but the mark of an unset loginuid.
+/// `(uid_t) -1`: no user's number, but that of an unset loginuid.
 const UNSET: u32 = u32::MAX;
 
-/// The names of users and groups. Looking one up never leaves memory.
+/// The names of users. Looking one up never reads the file.
 #[derive(Debug)]
 pub struct Users {
-    users: Table,
-    groups: Table,
+    path: PathBuf,
+    /// The state of the file that was last read.
+    stamp: Option<Stamp>,
+    entries: Entries,
 }
 
 impl Users {
-    /// Reads the system's two files.
-    #[must_use]
+    /// Reads `/etc/passwd`.
     pub fn system() -> Self {
-        Self::of("/etc/passwd", "/etc/group")
+        Self::of("/etc/passwd")
     }
 
-    /// Reads these two files. One that can't be read gives no names until a [`Users::refresh`]
-    /// finds it readable.
-    #[must_use]
-    pub fn of(passwd: impl Into<PathBuf>, group: impl Into<PathBuf>) -> Self {
+    /// Reads a file in the format of `/etc/passwd`. If it cannot be read there
+    /// are no names, until a [`Users::refresh`] can read it.
+    fn of(path: impl Into<PathBuf>) -> Self {
         let mut new = Self {
-            users: Table::of(passwd.into()),
-            groups: Table::of(group.into()),
+            path: path.into(),
+            stamp: None,
+            entries: Entries::default(),
         };
         new.refresh();
         new
     }
 
-    /// The name of a user. Of several, the first in the file, as `getpwuid(3)` has it.
-    #[must_use]
+    /// The name of a user. If several users have the number, that of the first
+    /// in the file, as in `getpwuid(3)`.
     pub fn user(&self, uid: u32) -> Option<&str> {
-        self.users.name(uid)
-    }
-
-    /// The name of a group.
-    #[must_use]
-    pub fn group(&self, gid: u32) -> Option<&str> {
-        self.groups.name(gid)
+        let index = *self.entries.by_uid.get(&uid)?;
+        self.entries.in_order.get(index).map(|entry| &*entry.name)
     }
 
     /// The number of a user, for a name on a command line.
-    #[must_use]
     pub fn uid_of(&self, name: &str) -> Option<u32> {
-        self.users.number(name)
+        let mut entries = self.entries.in_order.iter();
+        entries
+            .find(|entry| *entry.name == *name)
+            .map(|entry| entry.uid)
     }
 
-    /// The number of a group, for a name on a command line.
-    #[must_use]
-    pub fn gid_of(&self, name: &str) -> Option<u32> {
-        self.groups.number(name)
-    }
-
-    /// Reads again what has changed on disk: two `stat` calls if nothing has. For about once a
-    /// second, between events. Says whether there are new names.
+    /// Reads the file again if it has changed, which takes one `stat` call to
+    /// find out. For about once a second. If the file cannot be read, the old
+    /// names stay, and the next call tries again. Returns whether the file was
+    /// read.
     pub fn refresh(&mut self) -> bool {
-        let users = self.users.refresh();
-        self.groups.refresh() || users
+        let now = fs::metadata(&self.path).ok().map(|meta| Stamp::of(&meta));
+        if now.is_none() || now == self.stamp {
+            return false;
+        }
+        let Ok((stamp, entries)) = read(&self.path) else {
+            return false;
+        };
+        self.stamp = Some(stamp);
+        self.entries = entries;
+        true
     }
 }
 
-/// One file and what it said.
-#[derive(Debug)]
-struct Table {
-    path: PathBuf,
-    stamp: Option<Stamp>,
-    names: Names,
-}
-
-/// What tells one state of a file from another.
+/// What differs from one state of a file to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
-    file: (u64, u64),
+    device: u64,
+    inode: u64,
     size: u64,
+    /// Seconds and nanoseconds.
     modified: (i64, i64),
-    // An edit within one tick of the clock can leave size and mtime as they were, a rename onto
-    // the path does not leave this.
+    /// As that. An edit within one tick of the clock can leave size and
+    /// `modified` as they were, but a rename onto the path changes this.
     changed: (i64, i64),
 }
 
 impl Stamp {
     fn of(meta: &Metadata) -> Self {
         Self {
-            file: (meta.dev(), meta.ino()),
+            device: meta.dev(),
+            inode: meta.ino(),
             size: meta.size(),
             modified: (meta.mtime(), meta.mtime_nsec()),
             changed: (meta.ctime(), meta.ctime_nsec()),
@@ -111,47 +111,10 @@ impl Stamp {
     }
 }
 
-impl Table {
-    fn of(path: PathBuf) -> Self {
-        Self {
-            path,
-            stamp: None,
-            names: Names::default(),
-        }
-    }
-
-    fn name(&self, number: u32) -> Option<&str> {
-        let index = *self.names.by_number.get(&number)?;
-        self.names.entries.get(index).map(|(_, name)| name.as_ref())
-    }
-
-    fn number(&self, name: &str) -> Option<u32> {
-        self.names
-            .entries
-            .iter()
-            .find(|(_, known)| **known == *name)
-            .map(|(number, _)| *number)
-    }
-
-    /// Reads the file if it is another than before. If it can't be read, the old names stand, and
-    /// the next call tries again.
-    fn refresh(&mut self) -> bool {
-        let now = fs::metadata(&self.path).ok().map(|meta| Stamp::of(&meta));
-        if now.is_none() || now == self.stamp {
-            return false;
-        }
-        let Ok((stamp, names)) = read(&self.path) else {
-            return false;
-        };
-        self.stamp = Some(stamp);
-        self.names = names;
-        true
-    }
-}
-
-/// The stamp is from before the reading: a file that is written meanwhile is read once more.
-fn read(path: &Path) -> io::Result<(Stamp, Names)> {
-    // Not blocking, should somebody have put a fifo there.
+/// Reads the file. The stamp is from before that, so a file that is written
+/// meanwhile will be read once more.
+fn read(path: &Path) -> io::Result<(Stamp, Entries)> {
+    // Somebody may have put a FIFO there, which must not block us.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let file = OpenOptions::new()
         .read(true)
@@ -161,42 +124,51 @@ fn read(path: &Path) -> io::Result<(Stamp, Names)> {
     if !meta.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    Ok((Stamp::of(&meta), Names::read(file)?))
+    Ok((Stamp::of(&meta), Entries::read(file)?))
 }
 
-/// The entries in the file's order, and the first one of each number.
+/// The users of a file.
 #[derive(Debug, Default)]
-struct Names {
-    entries: Vec<(u32, Box<str>)>,
-    by_number: HashMap<u32, usize>,
+struct Entries {
+    in_order: Vec<Entry>,
+    /// The index of each uid's first entry.
+    by_uid: HashMap<u32, usize>,
 }
 
-impl Names {
+#[derive(Debug)]
+struct Entry {
+    uid: u32,
+    name: Box<str>,
+}
+
+impl Entries {
     fn read(file: File) -> io::Result<Self> {
-        let mut names = Self::default();
+        let mut entries = Self::default();
         let mut lines = BufReader::new(file.take(LONGEST_FILE));
         let (mut line, mut text) = (Vec::new(), String::new());
-        while names.entries.len() < MOST_ENTRIES && lines.read_until(b'\n', &mut line)? != 0 {
-            // What the bound has cut could read as another number.
+        while entries.in_order.len() < MOST_ENTRIES && lines.read_until(b'\n', &mut line)? != 0 {
+            // In a line that the limit has cut, the number may be cut too.
             let cut = line.pop_if(|last| *last == b'\n').is_none() && lines.get_ref().limit() == 0;
-            if let Some((name, number)) = entry(&line).filter(|_| !cut) {
+            if let Some((name, uid)) = parse(&line).filter(|_| !cut) {
                 text.clear();
                 push_text(&mut text, name);
-                names.by_number.entry(number).or_insert(names.entries.len());
-                names.entries.push((number, text.as_str().into()));
+                let index = entries.in_order.len();
+                entries.by_uid.entry(uid).or_insert(index);
+                let name = text.as_str().into();
+                entries.in_order.push(Entry { uid, name });
             }
             line.clear();
         }
-        Ok(names)
+        Ok(entries)
     }
 }
 
-/// Name and number of a line `name:password:number:…`, which passwd and group share.
-fn entry(line: &[u8]) -> Option<(&[u8], u32)> {
+/// Name and uid of a line `name:password:uid:…`.
+fn parse(line: &[u8]) -> Option<(&[u8], u32)> {
     let mut fields = line.split(|&byte| byte == b':');
     let name = fields.next()?;
-    let number = std::str::from_utf8(fields.nth(1)?).ok()?;
-    // + and - begin what the NIS of old puts in; # begins what somebody commented out.
+    let number = str::from_utf8(fields.nth(1)?).ok()?;
+    // + and - begin entries that refer to NIS, and # one that is commented out.
     let named = !matches!(name.first(), None | Some(b'+' | b'-' | b'#'));
     let decimal = number.bytes().all(|byte| byte.is_ascii_digit());
     let number = number.parse().ok().filter(|&number| number != UNSET)?;
@@ -216,12 +188,7 @@ mod tests {
     fn users(passwd: &[u8]) -> (TempDir, Users) {
         let dir = TempDir::new().unwrap();
         fs::write(dir.path().join("passwd"), passwd).unwrap();
-        fs::write(
-            dir.path().join("group"),
-            "root:x:0:\nwww-data:x:33:alice,bob\n",
-        )
-        .unwrap();
-        let users = Users::of(dir.path().join("passwd"), dir.path().join("group"));
+        let users = Users::of(dir.path().join("passwd"));
         (dir, users)
     }
 
@@ -234,11 +201,9 @@ mod tests {
         assert_eq!(users.user(0), Some("root"));
         assert_eq!(users.user(1000), Some("alice"));
         assert_eq!(users.user(33), None);
-        assert_eq!(users.group(33), Some("www-data"));
         assert_eq!(users.uid_of("toor"), Some(0));
         assert_eq!(users.uid_of("alice"), Some(1000));
         assert_eq!(users.uid_of("bob"), None);
-        assert_eq!(users.gid_of("www-data"), Some(33));
     }
 
     #[test]
@@ -250,7 +215,7 @@ mod tests {
         assert_eq!(users.user(1), None);
         assert_eq!(users.user(u32::MAX), None);
         assert_eq!(users.user(2), Some("ok"));
-        assert_eq!(users.users.names.entries.len(), 1);
+        assert_eq!(users.entries.in_order.len(), 1);
     }
 
     #[test]
@@ -273,13 +238,13 @@ mod tests {
         assert_eq!(users.uid_of("alice"), None);
         assert!(!users.refresh());
 
-        let mut group = File::options()
+        let mut passwd = File::options()
             .append(true)
-            .open(dir.path().join("group"))
+            .open(dir.path().join("passwd"))
             .unwrap();
-        group.write_all(b"adm:x:4:\n").unwrap();
+        passwd.write_all(b"dora:x:4:4:::\n").unwrap();
         assert!(users.refresh());
-        assert_eq!(users.group(4), Some("adm"));
+        assert_eq!(users.user(4), Some("dora"));
     }
 
     #[test]
@@ -306,7 +271,7 @@ mod tests {
     #[test]
     fn a_file_that_comes_late_is_read_when_it_is_there() {
         let dir = TempDir::new().unwrap();
-        let mut users = Users::of(dir.path().join("passwd"), dir.path().join("group"));
+        let mut users = Users::of(dir.path().join("passwd"));
         assert_eq!(users.user(0), None);
         fs::write(dir.path().join("passwd"), "root:x:0:0:::\n").unwrap();
         assert!(users.refresh());
@@ -321,7 +286,7 @@ mod tests {
         passwd.extend_from_slice(b"\ncut:x:1234567:1:::\nafter:x:3:3:::\n");
         let (_dir, users) = users(&passwd);
         assert_eq!(users.user(1), Some("first"));
-        assert_eq!(users.users.names.entries.len(), 1);
+        assert_eq!(users.entries.in_order.len(), 1);
 
         let mut many = Vec::new();
         for uid in 0..MOST_ENTRIES + 10 {
@@ -329,7 +294,7 @@ mod tests {
         }
         let (_dir, users) = self::users(&many);
         assert_eq!(users.user(77), Some("u77"));
-        assert_eq!(users.users.names.entries.len(), MOST_ENTRIES);
+        assert_eq!(users.entries.in_order.len(), MOST_ENTRIES);
     }
 
     #[test]
@@ -340,7 +305,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_line_makes_the_reader_panic(line in prop::collection::vec(any::<u8>(), 0..80)) {
-            if let Some((name, _)) = entry(&line) {
+            if let Some((name, _)) = parse(&line) {
                 prop_assert!(line.starts_with(name) && !name.is_empty());
             }
         }
@@ -350,7 +315,7 @@ mod tests {
             name in "[a-z_][a-z0-9_-]{0,31}[$]?", uid in 0..u32::MAX
         ) {
             let line = format!("{name}:x:{uid}:100:gecos:/:/bin/sh");
-            prop_assert_eq!(entry(line.as_bytes()), Some((name.as_bytes(), uid)));
+            prop_assert_eq!(parse(line.as_bytes()), Some((name.as_bytes(), uid)));
         }
     }
 }

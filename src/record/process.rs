@@ -94,14 +94,14 @@ pub struct Process<'a> {
     pub container: Option<&'a str>,
     /// The container's runtime. `cri` means Kubernetes with a runtime that the
     /// cgroup's path does not name.
-    #[schemars(extend("enum" = Runtime::ALL.map(Runtime::as_str)))]
+    #[schemars(extend("enum" = Runtime::ALL.map(Runtime::name)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_runtime: Option<&'static str>,
     /// The Kubernetes pod's uid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod_uid: Option<&'a str>,
     /// The pod's quality of service class.
-    #[schemars(extend("enum" = Qos::ALL.map(Qos::as_str)))]
+    #[schemars(extend("enum" = Qos::ALL.map(Qos::name)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod_qos: Option<&'static str>,
 }
@@ -151,10 +151,10 @@ impl<'a> Process<'a> {
             unit: (cgroup.and_then(|cgroup| cgroup.unit.as_deref())).map(|unit| cutter.name(unit)),
             user_unit: (cgroup.and_then(|cgroup| cgroup.user_unit.as_deref()))
                 .map(|unit| cutter.name(unit)),
-            container: container.map(|(id, _)| cutter.name(id)),
-            container_runtime: container.map(|(_, runtime)| runtime.as_str()),
-            pod_uid: pod.map(|(uid, _)| cutter.name(uid)),
-            pod_qos: pod.map(|(_, qos)| qos.as_str()),
+            container: container.map(|container| cutter.name(&container.id)),
+            container_runtime: container.map(|container| container.runtime.name()),
+            pod_uid: pod.map(|pod| cutter.name(&pod.uid)),
+            pod_qos: pod.map(|pod| pod.qos.name()),
         }
     }
 }

@@ -96,7 +96,7 @@ impl<'obj> Run<'obj> {
         let horizon_ns = self.mark_ns.saturating_sub(slack_ns);
         self.release(horizon_ns);
         self.report(canaries, horizon_ns);
-        self.registry.tend(Instant::now());
+        self.registry.end_batch(Instant::now());
         if self.next_upkeep <= Instant::now() {
             self.next_upkeep = Instant::now() + UPKEEP_INTERVAL;
             self.upkeep();

@@ -194,13 +194,13 @@ pub fn set_cgroup(party: &mut Value, path: &[u8]) {
     if let Some(unit) = known.user_unit {
         set("user_unit", &unit);
     }
-    if let Some((id, runtime)) = known.container {
-        set("container", &id);
-        set("container_runtime", runtime.as_str());
+    if let Some(container) = known.container {
+        set("container", &container.id);
+        set("container_runtime", container.runtime.name());
     }
-    if let Some((uid, qos)) = known.pod {
-        set("pod_uid", &uid);
-        set("pod_qos", qos.as_str());
+    if let Some(pod) = known.pod {
+        set("pod_uid", &pod.uid);
+        set("pod_qos", pod.qos.name());
     }
 }
 

@@ -1,7 +1,7 @@
-//! The names between the slashes, and what they are made of.
+//! The names between a path's slashes.
 
-/// The names in a path, outermost first. One that is no UTF-8 comes as an empty one: it still
-/// stands between the others, and no pattern matches it.
+/// The names in a path, outermost first. A name that is not UTF-8 becomes an
+/// empty one: it keeps its position between the others, and matches no pattern.
 #[derive(Clone, Debug)]
 pub(super) struct Components<'a> {
     rest: &'a [u8],
@@ -27,8 +27,8 @@ impl<'a> Iterator for Components<'a> {
     }
 }
 
-/// So many lower-case hexadecimal digits.
-pub(super) fn hex(text: &str, digits: usize) -> bool {
+/// Whether a text is exactly that many lower-case hexadecimal digits.
+pub(super) fn is_hex(text: &str, digits: usize) -> bool {
     text.len() == digits
         && text
             .bytes()

@@ -1,24 +1,30 @@
 //! Containers and Kubernetes pods in a cgroup's path.
 //!
-//! One rule, and one table of patterns. The rule: every name from the root down is held against the
-//! table, and the innermost container and the innermost pod win, each for itself. So in
-//! kind or docker-in-docker the workload's container is reported, not the node's; what a container
-//! keeps below its cgroup belongs to it; and a helper beside the container (`libpod-conmon-…`,
-//! `crio-conmon-…`, `lxc.monitor.…`, nspawn's `supervisor`) belongs to whatever is around it.
+//! One rule and one table of patterns. The rule: every name is matched against
+//! the table, from the root down, and the innermost container and the innermost
+//! pod are reported, independently of each other. So in kind or
+//! docker-in-docker the workload's container is reported and not the node's.
+//! Cgroups that a container makes below its own belong to it. A helper beside
+//! the container (`libpod-conmon-…`, `crio-conmon-…`, `lxc.monitor.…`, nspawn's
+//! `supervisor`) belongs to whatever is around both.
 //!
-//! Patterns match whole names, an id is exactly as long and as spelled as its runtime writes it.
+//! Patterns match complete names, and an id must have exactly the length and
+//! spelling that its runtime gives it.
 
 use std::borrow::Cow;
 
-use super::components::{Components, components, hex};
-use super::pod::{Pod, pod_of, unsplit};
-use super::unit::slice_name;
+use super::{
+    components::{Components, components, is_hex},
+    pod::{Pod, RuncName, pod_of},
+    unit::slice_name,
+};
+use crate::text::decode;
 
-/// A container, as the path of its cgroup names it.
+/// A container.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Container<'a> {
-    /// The runtime's full id; for lxc and nspawn, which have none, the container's name.
-    pub id: Cow<'a, str>,
+pub struct Container {
+    /// The runtime's full id. lxc and nspawn have none: the container's name.
+    pub id: Box<str>,
     /// What runs it.
     pub runtime: Runtime,
 }
@@ -28,15 +34,16 @@ pub struct Container<'a> {
 pub enum Runtime {
     /// Docker, rootless too.
     Docker,
-    /// podman and whatever else uses libpod, rootless too.
+    /// podman and everything else that uses libpod, rootless too.
     Podman,
     /// containerd: under Kubernetes, or with nerdctl.
     Containerd,
     /// CRI-O.
     Crio,
-    /// A Kubernetes node on the cgroupfs driver: the path has the id, but no word on the runtime.
+    /// Any runtime of a Kubernetes node on the cgroupfs driver: the path has
+    /// the id, but does not name the runtime.
     Cri,
-    /// Amazon ECS, whose agent gives the path its own form.
+    /// Amazon ECS, whose agent has its own form of path.
     Ecs,
     /// LXC and its managers (LXD, Incus, Proxmox, libvirt's lxc driver).
     Lxc,
@@ -57,9 +64,8 @@ impl Runtime {
         Self::Nspawn,
     ];
 
-    /// The word for it in the output.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    /// Its name in the output.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Docker => "docker",
             Self::Podman => "podman",
@@ -73,7 +79,8 @@ impl Runtime {
     }
 }
 
-/// One way to name a container's cgroup: `prefix`, an id, `suffix`, in the right place.
+/// One way to name a container's cgroup: `prefix`, an id, `suffix`, below a
+/// certain parent.
 struct Pattern {
     within: Within,
     prefix: &'static str,
@@ -82,7 +89,7 @@ struct Pattern {
     runtime: Runtime,
 }
 
-/// What has to stand above.
+/// What the cgroups above must be.
 #[derive(Clone, Copy)]
 enum Within {
     Anything,
@@ -96,18 +103,19 @@ enum Within {
     Machines,
 }
 
-/// How a runtime spells what stands for the container.
+/// How a runtime spells a container's id or name.
 #[derive(Clone, Copy)]
 enum Id {
     /// 64 lower-case hexadecimal digits.
     Hex,
     /// Fargate's 32 digits, a dash and a decimal number.
     Fargate,
-    /// A name of LXC's.
+    /// A name in LXC.
     Lxc,
-    /// A name of systemd-machined's, escaped for the unit; no virtual machine of libvirt's.
+    /// A name in systemd-machined, escaped for the unit, but not of one of
+    /// libvirt's virtual machines.
     Machine,
-    /// The same for libvirt's lxc driver, `lxc-NUMBER-NAME`.
+    /// As [`Self::Machine`], of libvirt's lxc driver: `lxc-NUMBER-NAME`.
     LibvirtLxc,
 }
 
@@ -141,9 +149,9 @@ const fn machine(prefix: &'static str, id: Id, suffix: &'static str, runtime: Ru
     }
 }
 
-/// The first that fits is taken.
+/// The first that matches is taken.
 static PATTERNS: &[Pattern] = &[
-    // The systemd cgroup driver: a scope for each container, wherever its slice is.
+    // The systemd cgroup driver: a scope for each container, in any slice.
     scope("docker-", Runtime::Docker),
     scope("libpod-", Runtime::Podman),
     scope("cri-containerd-", Runtime::Containerd),
@@ -160,7 +168,7 @@ static PATTERNS: &[Pattern] = &[
     ),
     bare(Within::Anything, "crio-", Id::Hex, Runtime::Crio),
     bare(Within::Pod, "", Id::Hex, Runtime::Cri),
-    // containerd's namespaces: nerdctl's, and that of pods which ask for no parent.
+    // containerd's namespaces: nerdctl's, and that of pods that name no parent.
     bare(Within::Named("default"), "", Id::Hex, Runtime::Containerd),
     bare(Within::Named("k8s.io"), "", Id::Hex, Runtime::Containerd),
     bare(Within::EcsTask, "", Id::Hex, Runtime::Ecs),
@@ -174,9 +182,8 @@ static PATTERNS: &[Pattern] = &[
     machine("systemd-nspawn@", Id::Machine, ".service", Runtime::Nspawn),
 ];
 
-/// `SLICE:PREFIX:ID`, which means a scope to runc, is made as it stands by a runtime on the
-/// cgroupfs driver.
-static UNSPLIT: [(&str, Runtime); 5] = [
+/// The prefixes in a [`RuncName`].
+static RUNC_PREFIXES: [(&str, Runtime); 5] = [
     ("docker", Runtime::Docker),
     ("libpod", Runtime::Podman),
     ("cri-containerd", Runtime::Containerd),
@@ -184,11 +191,11 @@ static UNSPLIT: [(&str, Runtime); 5] = [
     ("crio", Runtime::Crio),
 ];
 
-/// LXC and systemd allow less; it bounds the output.
+/// Bounds the output. LXC and systemd allow less.
 const LONGEST_NAME: usize = 128;
 
 /// The innermost container and the innermost pod of a path.
-pub(super) fn containers(path: &[u8]) -> (Option<Container<'_>>, Option<Pod<'_>>) {
+pub(super) fn containers(path: &[u8]) -> (Option<Container>, Option<Pod>) {
     let (mut container, mut pod) = (None, None);
     let mut above = Above::default();
     let mut rest = components(path);
@@ -206,22 +213,20 @@ pub(super) fn containers(path: &[u8]) -> (Option<Container<'_>>, Option<Pod<'_>>
     (container, pod)
 }
 
-/// The three names above the one that is looked at, nearest first.
+/// The three names above the current one, nearest first.
 #[derive(Default)]
 struct Above<'a> {
+    /// The nearest is a pod's.
     pod: bool,
     names: [&'a str; 3],
 }
 
-fn container_of<'a>(
-    name: &'a str,
-    above: &Above<'_>,
-    below: &Components<'_>,
-) -> Option<Container<'a>> {
-    if let Some((_, prefix, id)) = unsplit(name) {
-        let (_, runtime) = *UNSPLIT.iter().find(|(known, _)| *known == prefix)?;
-        return hex(id, 64).then_some(Container {
-            id: Cow::Borrowed(id),
+/// The container whose cgroup has this name, between these others.
+fn container_of(name: &str, above: &Above<'_>, below: &Components<'_>) -> Option<Container> {
+    if let Some(RuncName { prefix, id, .. }) = RuncName::parse(name) {
+        let (_, runtime) = *RUNC_PREFIXES.iter().find(|(known, _)| *known == prefix)?;
+        return is_hex(id, 64).then(|| Container {
+            id: id.into(),
             runtime,
         });
     }
@@ -233,14 +238,14 @@ fn container_of<'a>(
             return None;
         }
         let id = pattern.id.read(id)?;
-        // nspawn keeps its own process beside the payload.
-        let beside = pattern.runtime == Runtime::Nspawn
+        // nspawn's own process runs beside the payload.
+        let is_supervisor = pattern.runtime == Runtime::Nspawn
             && below
                 .clone()
                 .next()
                 .is_some_and(|name| name == "supervisor");
-        (!beside).then_some(Container {
-            id,
+        (!is_supervisor).then(|| Container {
+            id: id.into(),
             runtime: pattern.runtime,
         })
     })
@@ -254,8 +259,8 @@ impl Above<'_> {
             Within::Named(name) => parent == name,
             Within::Pod => self.pod,
             Within::EcsTask => {
-                second == "ecs" && lxc_name(parent)
-                    || third == "ecs" && lxc_name(parent) && lxc_name(second)
+                second == "ecs" && is_lxc_name(parent)
+                    || third == "ecs" && is_lxc_name(parent) && is_lxc_name(second)
             }
             Within::Machines => {
                 let slice = slice_name(parent);
@@ -266,40 +271,42 @@ impl Above<'_> {
 }
 
 impl Id {
-    /// The id or name in the output's spelling, if this is one.
+    /// Reads an id or a name, and spells it as the output does.
     fn read(self, text: &str) -> Option<Cow<'_, str>> {
         let fits = match self {
-            Self::Hex => hex(text, 64),
+            Self::Hex => is_hex(text, 64),
             Self::Fargate => text.split_once('-').is_some_and(|(id, number)| {
-                hex(id, 32) && (1..=20).contains(&number.len()) && decimal(number)
+                is_hex(id, 32) && (1..=20).contains(&number.len()) && is_decimal(number)
             }),
-            // Of LXC's own cgroups in a parent called lxc, the payload has a pattern of its own.
-            Self::Lxc => lxc_name(text) && !text.starts_with("lxc."),
+            // LXC has cgroups of its own in a parent called lxc. The payload's
+            // has a pattern of its own.
+            Self::Lxc => is_lxc_name(text) && !text.starts_with("lxc."),
             Self::Machine | Self::LibvirtLxc => {
                 let name = unescape(text)?;
                 let of_libvirt = |driver| {
                     let numbered = name
                         .strip_prefix(driver)
                         .and_then(|rest| rest.split_once('-'));
-                    numbered.is_some_and(|(number, _)| decimal(number))
+                    numbered.is_some_and(|(number, _)| is_decimal(number))
                 };
                 let wanted = match self {
                     Self::LibvirtLxc => of_libvirt("lxc-"),
                     _ => !["qemu-", "ch-", "xen-"].into_iter().any(of_libvirt),
                 };
-                return (wanted && lxc_name(&name)).then_some(name);
+                return (wanted && is_lxc_name(&name)).then_some(name);
             }
         };
         fits.then_some(Cow::Borrowed(text))
     }
 }
 
-fn decimal(text: &str) -> bool {
+fn is_decimal(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A name of letters, digits, `.`, `-` and `_`, as LXC, machined and ECS allow them.
-fn lxc_name(text: &str) -> bool {
+/// Whether this is a name of letters, digits, `.`, `-` and `_`, which LXC,
+/// machined and ECS allow.
+fn is_lxc_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
     (1..=LONGEST_NAME).contains(&text.len()) && text.bytes().all(allowed)
 }
@@ -309,9 +316,7 @@ fn unescape(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('\\') {
         return Some(Cow::Borrowed(text));
     }
-    String::from_utf8(crate::text::decode(text))
-        .ok()
-        .map(Cow::Owned)
+    String::from_utf8(decode(text)).ok().map(Cow::Owned)
 }
 
 #[cfg(test)]
@@ -325,17 +330,19 @@ mod tests {
     const UID: &str = "1858680e-b044-4fd5-9dd4-f137e30e2180";
     const STATIC: &str = "1864dd0546310be9937c37cf88024cb8";
 
-    /// Path, runtime, container, qos, pod; `-` for none. In the path, A and B stand for ids,
-    /// `{u}` and `{_}` for a pod's uid with dashes and underscores, `{s}` for a static pod's.
+    /// Path, runtime, container, qos, pod; `-` for none. In the path, A and B
+    /// are ids, `{u}` and `{_}` a pod's uid with dashes and underscores, `{s}`
+    /// a static pod's.
     #[rustfmt::skip]
     const REAL: &[(&str, &str, &str, &str, &str)] = &[
-        // Nothing of the kind.
+        // Neither container nor pod.
         ("/", "-", "-", "-", "-"),
         ("/init.scope", "-", "-", "-", "-"),
         ("/system.slice/docker.service", "-", "-", "-", "-"),
         ("/user.slice/user-1000.slice/session-3.scope", "-", "-", "-", "-"),
         ("/kubepods.slice/kubepods-burstable.slice", "-", "-", "-", "-"),
-        // Docker: cgroupfs driver, systemd driver, rootless, a parent of one's own, ECS on v2.
+        // Docker: cgroupfs driver, systemd driver, rootless, a parent of one's
+        // own, ECS on v2.
         ("/docker/A", "docker", "A", "-", "-"),
         ("/docker/A/init", "docker", "A", "-", "-"),
         ("/system.slice/docker-A.scope", "docker", "A", "-", "-"),
@@ -345,7 +352,8 @@ mod tests {
         ("/ecstasks.slice/ecstasks-e95a40efbde84cbc8600660a109ec194.slice/docker-A.scope",
             "docker", "A", "-", "-"),
         ("system.slice:docker:A", "docker", "A", "-", "-"),
-        // podman: root's, rootless, crun's own sub-cgroup, a pod, cgroupfs driver, quadlet.
+        // podman: root's, rootless, crun's own sub-cgroup, a pod, cgroupfs
+        // driver, quadlet.
         ("/machine.slice/libpod-A.scope", "podman", "A", "-", "-"),
         ("/machine.slice/libpod-A.scope/container", "podman", "A", "-", "-"),
         ("/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-A.scope/container",
@@ -417,7 +425,8 @@ mod tests {
         ("/lxc/lxc.payload.web", "lxc", "web", "-", "-"),
         ("/lxc/lxc.monitor.web", "-", "-", "-", "-"),
         ("/machine.slice/machine-lxc\\x2d2114\\x2dweb.scope/libvirt", "lxc", "lxc-2114-web", "-", "-"),
-        // nspawn: by hand, by its service, its supervisor; virtual machines are no containers.
+        // nspawn: by hand, by its service, its supervisor; virtual machines are
+        // no containers.
         ("/machine.slice/machine-web.scope", "nspawn", "web", "-", "-"),
         ("/machine.slice/machine-web\\x2d1.scope/payload/system.slice/sshd.service",
             "nspawn", "web-1", "-", "-"),
@@ -440,7 +449,8 @@ mod tests {
     ];
 
     fn filled(pattern: &str) -> String {
-        // Ids are written last: they hold neither braces nor the letters A and B.
+        // Ids are written last: they hold neither braces nor the letters A and
+        // B.
         let path = pattern.replace('A', "{A}").replace('B', "{B}");
         let path = path
             .replace("{_}", &UID.replace('-', "_"))
@@ -455,13 +465,11 @@ mod tests {
         for &(pattern, runtime, id, qos, uid) in REAL {
             let path = filled(pattern);
             let (container, pod) = containers(path.as_bytes());
-            let found = container
-                .as_ref()
-                .map_or("-", |found| found.runtime.as_str());
+            let found = container.as_ref().map_or("-", |found| found.runtime.name());
             assert_eq!(found, runtime, "{path}");
             let found = container.as_ref().map_or("-", |found| &found.id);
             assert_eq!(found, filled(id), "{path}");
-            let found = pod.as_ref().map_or("-", |found| found.qos.as_str());
+            let found = pod.as_ref().map_or("-", |found| found.qos.name());
             assert_eq!(found, qos, "{path}");
             let uid = if uid == "S" {
                 STATIC

@@ -1,26 +1,26 @@
 //! Kubernetes pods in a cgroup's path.
 
-use std::borrow::Cow;
+use super::{components::is_hex, unit::slice_name};
 
-use super::{components::hex, unit::slice_name};
-
-/// A Kubernetes pod, as the path of its cgroup names it.
+/// A Kubernetes pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pod<'a> {
-    /// The pod's uid as `kubectl` prints it, with dashes; 32 bare digits for a static pod.
-    pub uid: Cow<'a, str>,
+pub struct Pod {
+    /// The pod's uid as `kubectl` prints it: with dashes, or 32 plain digits
+    /// for a static pod.
+    pub uid: Box<str>,
     /// Its quality of service.
     pub qos: Qos,
 }
 
-/// A pod's quality of service.
+/// A pod's class of quality of service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Qos {
-    /// All that it may use is reserved. Such pods stand outside of the other two classes.
+    /// All that it may use is reserved. The cgroups of the other two classes
+    /// have a parent of the class's name, and these do not.
     Guaranteed,
     /// Some is reserved.
     Burstable,
-    /// Nothing is.
+    /// Nothing is reserved.
     BestEffort,
 }
 
@@ -28,9 +28,8 @@ impl Qos {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Guaranteed, Self::Burstable, Self::BestEffort];
 
-    /// The word for it in the output, as Kubernetes spells it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    /// Its name in the output, as Kubernetes spells it.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Guaranteed => "Guaranteed",
             Self::Burstable => "Burstable",
@@ -39,8 +38,8 @@ impl Qos {
     }
 }
 
-/// The pod that a cgroup stands for, given the three names above it, nearest first.
-pub(super) fn pod_of<'a>(name: &'a str, above: &[&str; 3]) -> Option<Pod<'a>> {
+/// The pod whose cgroup has this name, below these three, nearest first.
+pub(super) fn pod_of(name: &str, above: &[&str; 3]) -> Option<Pod> {
     if let Some(uid) = name.strip_prefix("pod") {
         let qos = match above {
             ["kubepods", ..] => Qos::Guaranteed,
@@ -50,8 +49,8 @@ pub(super) fn pod_of<'a>(name: &'a str, above: &[&str; 3]) -> Option<Pod<'a>> {
         };
         return pod_uid(uid, '-').map(|uid| Pod { uid, qos });
     }
-    // In a slice's name the dashes stand for levels, so the uid has underscores instead.
-    let slice = unsplit(name).map_or(name, |(slice, ..)| slice);
+    // In a slice's name a dash is a level, so the uid has underscores.
+    let slice = RuncName::parse(name).map_or(name, |parts| parts.slice);
     let (class, uid) = slice_name(slice)?
         .strip_suffix(".slice")?
         .rsplit_once("-pod")?;
@@ -62,31 +61,42 @@ pub(super) fn pod_of<'a>(name: &'a str, above: &[&str; 3]) -> Option<Pod<'a>> {
     } else {
         (class, Qos::Guaranteed)
     };
-    // A kubelet with a cgroup root of its own puts that in front: kubelet-kubepods-….
+    // A kubelet with a cgroup root of its own puts its name first:
+    // kubelet-kubepods-….
     if levels != "kubepods" && !levels.ends_with("-kubepods") {
         return None;
     }
     pod_uid(uid, '_').map(|uid| Pod { uid, qos })
 }
 
-/// A uid whose groups are parted by `separator`, with dashes; or the hash that a static pod has.
-fn pod_uid(text: &str, separator: char) -> Option<Cow<'_, str>> {
+/// Reads a uid whose groups are separated by `separator`, or a static pod's
+/// hash.
+fn pod_uid(text: &str, separator: char) -> Option<Box<str>> {
     let mut groups = text.split(separator);
     let grouped = [8, 4, 4, 4, 12]
         .into_iter()
-        .all(|digits| groups.next().is_some_and(|group| hex(group, digits)))
+        .all(|digits| groups.next().is_some_and(|group| is_hex(group, digits)))
         && groups.next().is_none();
-    match separator {
-        _ if hex(text, 32) => Some(Cow::Borrowed(text)),
-        '-' if grouped => Some(Cow::Borrowed(text)),
-        _ if grouped => Some(Cow::Owned(text.replace(separator, "-"))),
-        _ => None,
+    if grouped {
+        Some(text.replace(separator, "-").into())
+    } else {
+        is_hex(text, 32).then(|| text.into())
     }
 }
 
-/// The parts of `SLICE:PREFIX:ID`.
-pub(super) fn unsplit(name: &str) -> Option<(&str, &str, &str)> {
-    let (slice, rest) = name.split_once(':')?;
-    let (prefix, id) = rest.split_once(':')?;
-    slice_name(slice).map(|slice| (slice, prefix, id))
+/// A name of the form `SLICE:PREFIX:ID`. To runc on the systemd driver this
+/// means a scope, but on the cgroupfs driver runtimes make a cgroup of exactly
+/// this name.
+pub(super) struct RuncName<'a> {
+    pub(super) slice: &'a str,
+    pub(super) prefix: &'a str,
+    pub(super) id: &'a str,
+}
+
+impl<'a> RuncName<'a> {
+    pub(super) fn parse(name: &'a str) -> Option<Self> {
+        let (slice, rest) = name.split_once(':')?;
+        let (prefix, id) = rest.split_once(':')?;
+        slice_name(slice).map(|slice| Self { slice, prefix, id })
+    }
 }
