@@ -11,7 +11,8 @@ use rustix::io::Errno;
 
 use super::file::LogFile;
 use super::place::{GZ_TEMPORARY, NEXT};
-use super::rotate::{Slot, Step, hidden, plan};
+use super::rotate::{RotatedFile, Step, plan};
+use super::slot::{Slot, hidden};
 use super::worker::Job;
 
 impl LogFile {
@@ -25,19 +26,10 @@ impl LogFile {
         // First what can fail for want of space, before any name changes.
         let next = self.place.create_next(&self.config)?;
         let prepared = hidden(&self.place.name, NEXT);
-        let result = self
-            .slots()
-            .context("cannot list the rotated files")
-            .and_then(|present| {
-                let present: Vec<_> = present
-                    .into_iter()
-                    .map(|(slot, size, _)| (slot, size))
-                    .collect();
-                for step in plan(&present, self.size, keep, max_total) {
-                    self.apply(step, keep > 0)?;
-                }
-                Ok(())
-            });
+        let result = self.rotated_files().and_then(|rotated| {
+            let steps = plan(&rotated, self.size, keep, max_total);
+            steps.into_iter().try_for_each(|step| self.apply(step))
+        });
         if let Err(error) = result {
             let _ = self.place.remove(&prepared);
             return Err(error);
@@ -48,7 +40,7 @@ impl LogFile {
         Ok(())
     }
 
-    fn apply(&mut self, step: Step, careful: bool) -> Result<()> {
+    fn apply(&mut self, step: Step) -> Result<()> {
         let base = self.place.name.clone();
         match step {
             Step::Drop(slot) => self.discard(&slot.name(&base)),
@@ -58,8 +50,8 @@ impl LogFile {
                 Err(error) if error.downcast_ref() == Some(&Errno::NOENT) => Ok(()),
                 result => result,
             },
-            Step::Publish if careful => self.rename(&hidden(&base, NEXT), &base),
-            Step::Publish => {
+            Step::Publish => self.rename(&hidden(&base, NEXT), &base),
+            Step::Replace => {
                 let directory = &*self.place.directory;
                 rustix::fs::renameat(directory, hidden(&base, NEXT), directory, &base)
                     .context("cannot put the next file in place")
@@ -70,9 +62,9 @@ impl LogFile {
     /// Renames without ever replacing a file, where the filesystem can do that.
     fn rename(&self, from: &OsStr, to: &OsStr) -> Result<()> {
         let directory = &*self.place.directory;
-        let careful =
+        let result =
             rustix::fs::renameat_with(directory, from, directory, to, RenameFlags::NOREPLACE);
-        let result = match careful {
+        let result = match result {
             Err(Errno::INVAL | Errno::NOSYS) => {
                 rustix::fs::renameat(directory, from, directory, to)
             }
@@ -94,24 +86,28 @@ impl LogFile {
         Ok(())
     }
 
-    /// The rotated files with size and inode number.
-    fn slots(&self) -> Result<Vec<(Slot, u64, u64)>, Errno> {
-        let mut slots = Vec::new();
-        for entry in Dir::read_from(&*self.place.directory)? {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            let Some(slot) = Slot::parse(&self.place.name, name) else {
-                continue;
-            };
-            match self.place.stat(OsStr::from_bytes(name)) {
-                Ok(stat) => {
-                    slots.push((slot, u64::try_from(stat.st_size).unwrap_or(0), stat.st_ino));
+    fn rotated_files(&self) -> Result<Vec<RotatedFile>> {
+        let list = || {
+            let mut files = Vec::new();
+            for entry in Dir::read_from(&*self.place.directory)? {
+                let entry = entry?;
+                let name = entry.file_name().to_bytes();
+                let Some(slot) = Slot::parse(&self.place.name, name) else {
+                    continue;
+                };
+                match self.place.stat(OsStr::from_bytes(name)) {
+                    Ok(stat) => files.push(RotatedFile {
+                        slot,
+                        bytes: u64::try_from(stat.st_size).unwrap_or(0),
+                        inode: stat.st_ino,
+                    }),
+                    Err(Errno::NOENT) => {}
+                    Err(error) => return Err(error),
                 }
-                Err(Errno::NOENT) => {}
-                Err(error) => return Err(error),
             }
-        }
-        Ok(slots)
+            Ok(files)
+        };
+        list().context("cannot list the rotated files")
     }
 
     /// Removes what an interrupted rotation left under hidden names and goes on compressing.
@@ -131,12 +127,14 @@ impl LogFile {
         if self.compressing || !self.rotation().is_some_and(|rotation| rotation.compress) {
             return;
         }
-        let Ok(slots) = self.slots() else { return };
+        let Ok(files) = self.rotated_files() else {
+            return;
+        };
         // After a rotation that failed half-way the file being written may have such a name.
-        let plain = slots
+        let plain = files
             .into_iter()
-            .filter(|(slot, _, inode)| slot.index > 1 && !slot.gz && *inode != self.id.1);
-        let Some((slot, ..)) = plain.max() else {
+            .filter(|file| file.slot.index > 1 && !file.slot.gz && file.inode != self.id.1);
+        let Some(RotatedFile { slot, .. }) = plain.max() else {
             return;
         };
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
@@ -158,11 +156,9 @@ impl LogFile {
         // After a failure the next rotation tries again.
         result?;
         let temporary = hidden(&self.place.name, GZ_TEMPORARY);
-        let slots = self.slots().context("cannot list the rotated files")?;
-        let plain = slots
-            .iter()
-            .find(|(slot, _, ino)| !slot.gz && slot.index > 1 && *ino == inode);
-        let Some((slot, ..)) = plain.copied() else {
+        let mut files = self.rotated_files()?.into_iter();
+        let plain = files.find(|file| !file.slot.gz && file.slot.index > 1 && file.inode == inode);
+        let Some(RotatedFile { slot, .. }) = plain else {
             // It grew too old meanwhile.
             self.place.remove(&temporary)?;
             self.compress();
@@ -235,13 +231,7 @@ mod tests {
     /// The steps of the next rotation, with the next file prepared.
     fn prepare(file: &LogFile, keep: u32) -> Vec<Step> {
         file.place.create_next(&file.config).unwrap();
-        let present: Vec<_> = file
-            .slots()
-            .unwrap()
-            .iter()
-            .map(|(slot, size, _)| (*slot, *size))
-            .collect();
-        plan(&present, file.size, keep, None)
+        plan(&file.rotated_files().unwrap(), file.size, keep, None)
     }
 
     #[test]
@@ -260,7 +250,7 @@ mod tests {
                 let steps = prepare(&file, keep);
                 let Some(done) = steps.get(..stop) else { break };
                 for step in done {
-                    file.apply(*step, true).unwrap();
+                    file.apply(*step).unwrap();
                 }
                 let dropped = done
                     .iter()
@@ -303,7 +293,7 @@ mod tests {
             }
             steps[..stop]
                 .iter()
-                .for_each(|step| file.apply(*step, true).unwrap());
+                .for_each(|step| file.apply(*step).unwrap());
             write(&mut file, "c\n");
             file.rotate(Instant::now()).unwrap();
             write(&mut file, "d\n");
@@ -341,9 +331,9 @@ mod tests {
         write(&mut file, "a\n");
         let steps = prepare(&file, 5);
         assert_eq!(steps, [Step::Retire, Step::Publish]);
-        file.apply(Step::Retire, true).unwrap();
+        file.apply(Step::Retire).unwrap();
         fs::write(&log, "theirs\n").unwrap();
-        assert!(file.apply(Step::Publish, true).is_err());
+        assert!(file.apply(Step::Publish).is_err());
         write(&mut file, "b\n");
         file.rotate(Instant::now()).unwrap();
         assert_eq!(read_all(&log).0, "a\nb\ntheirs\n");

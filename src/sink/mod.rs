@@ -20,6 +20,7 @@ mod place;
 mod pump;
 mod queue;
 mod rotate;
+mod slot;
 mod stream;
 mod worker;
 

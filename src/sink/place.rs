@@ -20,7 +20,7 @@ use rustix::io::Errno;
 
 use super::checks::{check_directory, check_file};
 use super::config::FileConfig;
-use super::rotate::hidden;
+use super::slot::hidden;
 
 /// Suffix of the hidden file that the next log is prepared in.
 pub(super) const NEXT: &str = ".next";
