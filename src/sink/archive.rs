@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use rustix::fs::{Dir, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
+use super::directory::{GZ_TEMPORARY, NEXT};
 use super::file::LogFile;
-use super::place::{GZ_TEMPORARY, NEXT};
 use super::rotate::{RotatedFile, Step, plan};
 use super::slot::{Slot, hidden};
 use super::worker::Job;
@@ -24,14 +24,14 @@ impl LogFile {
         };
         let (keep, max_total) = (rotation.keep, rotation.max_total);
         // First what can fail for want of space, before any name changes.
-        let next = self.place.create_next(&self.config)?;
-        let prepared = hidden(&self.place.name, NEXT);
+        let next = self.directory.create_next(&self.config)?;
+        let prepared = hidden(&self.directory.log_name, NEXT);
         let result = self.rotated_files().and_then(|rotated| {
             let steps = plan(&rotated, self.size, keep, max_total);
             steps.into_iter().try_for_each(|step| self.apply(step))
         });
         if let Err(error) = result {
-            let _ = self.place.remove(&prepared);
+            let _ = self.directory.remove(&prepared);
             return Err(error);
         }
         self.switch(next, now);
@@ -41,7 +41,7 @@ impl LogFile {
     }
 
     fn apply(&mut self, step: Step) -> Result<()> {
-        let base = self.place.name.clone();
+        let base = self.directory.log_name.clone();
         match step {
             Step::Drop(slot) => self.discard(&slot.name(&base)),
             Step::Shift { from, to } => self.rename(&from.name(&base), &to.name(&base)),
@@ -52,7 +52,7 @@ impl LogFile {
             },
             Step::Publish => self.rename(&hidden(&base, NEXT), &base),
             Step::Replace => {
-                let directory = &*self.place.directory;
+                let directory = &*self.directory.fd;
                 rustix::fs::renameat(directory, hidden(&base, NEXT), directory, &base)
                     .context("cannot put the next file in place")
             }
@@ -61,7 +61,7 @@ impl LogFile {
 
     /// Renames without ever replacing a file, where the filesystem can do that.
     fn rename(&self, from: &OsStr, to: &OsStr) -> Result<()> {
-        let directory = &*self.place.directory;
+        let directory = &*self.directory.fd;
         let result =
             rustix::fs::renameat_with(directory, from, directory, to, RenameFlags::NOREPLACE);
         let result = match result {
@@ -76,8 +76,8 @@ impl LogFile {
     /// Removes a file's name at once, and its blocks on the worker's time.
     fn discard(&mut self, name: &OsStr) -> Result<()> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let held = rustix::fs::openat(&*self.place.directory, name, flags, Mode::empty());
-        self.place
+        let held = rustix::fs::openat(&*self.directory.fd, name, flags, Mode::empty());
+        self.directory
             .remove(name)
             .with_context(|| format!("cannot remove {}", name.display()))?;
         if let Ok(held) = held {
@@ -89,13 +89,13 @@ impl LogFile {
     fn rotated_files(&self) -> Result<Vec<RotatedFile>> {
         let list = || {
             let mut files = Vec::new();
-            for entry in Dir::read_from(&*self.place.directory)? {
+            for entry in Dir::read_from(&*self.directory.fd)? {
                 let entry = entry?;
                 let name = entry.file_name().to_bytes();
-                let Some(slot) = Slot::parse(&self.place.name, name) else {
+                let Some(slot) = Slot::parse(&self.directory.log_name, name) else {
                     continue;
                 };
-                match self.place.stat(OsStr::from_bytes(name)) {
+                match self.directory.stat(OsStr::from_bytes(name)) {
                     Ok(stat) => files.push(RotatedFile {
                         slot,
                         bytes: u64::try_from(stat.st_size).unwrap_or(0),
@@ -115,7 +115,9 @@ impl LogFile {
     pub(super) fn tidy(&mut self) {
         if self.rotates() {
             for suffix in [NEXT, GZ_TEMPORARY] {
-                let _ = self.place.remove(&hidden(&self.place.name, suffix));
+                let _ = self
+                    .directory
+                    .remove(&hidden(&self.directory.log_name, suffix));
             }
             self.compress();
         }
@@ -133,15 +135,15 @@ impl LogFile {
         // After a rotation that failed half-way the file being written may have such a name.
         let plain = files
             .into_iter()
-            .filter(|file| file.slot.index > 1 && !file.slot.gz && file.inode != self.id.1);
+            .filter(|file| file.slot.index > 1 && !file.slot.gz && file.inode != self.id.inode);
         let Some(RotatedFile { slot, .. }) = plain.max() else {
             return;
         };
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let name = slot.name(&self.place.name);
-        let directory = Arc::clone(&self.place.directory);
+        let name = slot.name(&self.directory.log_name);
+        let directory = Arc::clone(&self.directory.fd);
         if let Ok(source) = rustix::fs::openat(&*directory, name, flags, Mode::empty()) {
-            let temporary = hidden(&self.place.name, GZ_TEMPORARY);
+            let temporary = hidden(&self.directory.log_name, GZ_TEMPORARY);
             self.compressing = self.give(Job::Compress {
                 directory,
                 source,
@@ -155,18 +157,18 @@ impl LogFile {
         self.compressing = false;
         // After a failure the next rotation tries again.
         result?;
-        let temporary = hidden(&self.place.name, GZ_TEMPORARY);
+        let temporary = hidden(&self.directory.log_name, GZ_TEMPORARY);
         let mut files = self.rotated_files()?.into_iter();
         let plain = files.find(|file| !file.slot.gz && file.slot.index > 1 && file.inode == inode);
         let Some(RotatedFile { slot, .. }) = plain else {
             // It grew too old meanwhile.
-            self.place.remove(&temporary)?;
+            self.directory.remove(&temporary)?;
             self.compress();
             return Ok(false);
         };
-        let base = self.place.name.clone();
+        let base = self.directory.log_name.clone();
         let to = Slot::compressed(slot.index).name(&base);
-        let directory = &*self.place.directory;
+        let directory = &*self.directory.fd;
         // A .gz that stands there already is a copy of the same file, from before a crash.
         rustix::fs::renameat(directory, &temporary, directory, &to)
             .with_context(|| format!("cannot put {} in place", to.display()))?;
@@ -230,7 +232,7 @@ mod tests {
 
     /// The steps of the next rotation, with the next file prepared.
     fn prepare(file: &LogFile, keep: u32) -> Vec<Step> {
-        file.place.create_next(&file.config).unwrap();
+        file.directory.create_next(&file.config).unwrap();
         plan(&file.rotated_files().unwrap(), file.size, keep, None)
     }
 

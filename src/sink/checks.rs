@@ -1,22 +1,23 @@
-//! What is refused before anything is written.
+//! Which directories and files are refused before anything is written.
 //!
-//! The log tells who did what: nobody but its owner and root may be able to change or replace it,
-//! and writing it must not change any other file.
+//! The log is evidence. Only its owner and root may be able to change or
+//! replace it, and writing it must not change any other file.
 
-use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::{os::fd::OwnedFd, path::Path};
 
 use anyhow::{Result, bail};
 use rustix::fs::{FileType, Stat};
 
 use super::config::FileConfig;
 
-/// A directory in which others can replace the log is refused.
+/// Refuses a directory in which others can replace the log.
 ///
-/// Without rotation (`-o FILE`) the names are not worked with again, and people write to /tmp and
-/// to their own directory under sudo: there only a world-writable directory without the sticky
-/// bit is refused. What stands at the name itself is checked as strictly in both cases.
-pub(super) fn check_directory(directory: &OwnedFd, path: &Path, rotating: bool) -> Result<()> {
+/// Without rotation (`-o FILE`) only a directory is refused that everyone can
+/// write to and that has no sticky bit: the names in it are not used again, and
+/// people write to /tmp, or under sudo to their own directory. [`check_file`]
+/// is as strict in both cases.
+pub(super) fn check_directory(directory: &OwnedFd, path: &Path, config: &FileConfig) -> Result<()> {
+    let rotating = config.rotation.is_some();
     let stat = rustix::fs::fstat(directory)?;
     let path = path.display();
     let mode = stat.st_mode & 0o7777;
@@ -50,7 +51,7 @@ fn is_trusted(uid: u32) -> bool {
     uid == 0 || uid == rustix::process::geteuid().as_raw()
 }
 
-/// What may stand at the log's name.
+/// Refuses what must not be written to, or what others could change.
 pub(super) fn check_file(stat: &Stat, config: &FileConfig) -> Result<()> {
     let path = config.path.display();
     match FileType::from_raw_mode(stat.st_mode) {
@@ -66,7 +67,7 @@ pub(super) fn check_file(stat: &Stat, config: &FileConfig) -> Result<()> {
         ),
         FileType::Directory => bail!("{path} is a directory: give the path of a file in it"),
         FileType::CharacterDevice => {
-            bail!("{path} is a device, which can't be rotated: give the path of a regular file")
+            bail!("{path} is a device, which cannot be rotated: give the path of a regular file")
         }
         _ => bail!("{path} is neither a regular file nor a directory: remove it or choose another"),
     }

@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rustix::fs::Gid;
-
 /// Where lines go and how many may wait.
 #[derive(Debug)]
 pub struct SinkConfig {
@@ -46,22 +44,16 @@ pub struct FileConfig {
     pub path: PathBuf,
     /// None: append for ever, as `-o FILE` does, with looser rules for the directory.
     pub rotation: Option<Rotation>,
-    /// Permission bits of files that are created, whatever the umask (default 0640).
-    pub mode: u32,
-    /// Group of files and of a directory that are created; None leaves it to the system.
-    pub group: Option<Gid>,
     /// When to make the disk keep what was written.
     pub fsync: Fsync,
 }
 
 impl FileConfig {
-    /// `-o FILE`: no rotation, mode 0640, no fsync.
+    /// As with `-o FILE`: no rotation and no fsync.
     pub fn append(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
             rotation: None,
-            mode: 0o640,
-            group: None,
             fsync: Fsync::Never,
         }
     }

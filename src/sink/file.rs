@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, StatxFlags};
 use rustix::io::Errno;
 
 use super::config::{FileConfig, Fsync, Rotation};
-use super::place::{Id, Opened, Place};
+use super::directory::{Current, FileId, LogDirectory, Opened};
 use super::queue::Queue;
 use super::worker::{Job, Worker};
 
@@ -19,9 +19,9 @@ const BATCH: u64 = 256 * 1024;
 #[derive(Debug)]
 pub(super) struct LogFile {
     pub(super) config: FileConfig,
-    pub(super) place: Place,
+    pub(super) directory: LogDirectory,
     fd: Arc<OwnedFd>,
-    pub(super) id: Id,
+    pub(super) id: FileId,
     device: bool,
     /// Bytes in the file, as far as we know: we are its only writer.
     pub(super) size: u64,
@@ -44,13 +44,13 @@ pub(super) struct LogFile {
 impl LogFile {
     /// Opens the file, and puts right what a crash may have left: see [`Self::tidy`].
     pub(super) fn open(config: FileConfig, now: Instant) -> Result<Self> {
-        let place = Place::open(&config, None)?;
-        let opened = place.open_log(&config, None)?;
+        let directory = LogDirectory::open(&config, None)?;
+        let opened = directory.open_log(&config, None)?;
         let born = born(&opened.fd, now);
         let torn = ends_torn(&opened);
         let mut file = Self {
             config,
-            place,
+            directory,
             fd: Arc::new(opened.fd),
             id: opened.id,
             device: opened.device,
@@ -130,8 +130,12 @@ impl LogFile {
     /// A line that was partly written is finished, or cut off and written again as a whole.
     /// Returns the lines and bytes that were finished in the old file.
     pub(super) fn reopen(&mut self, queue: &mut Queue, now: Instant) -> Result<(u64, u64)> {
-        let place = Place::open(&self.config, Some(&self.place))?;
-        let opened = place.open_log(&self.config, Some((&self.fd, self.id)))?;
+        let directory = LogDirectory::open(&self.config, Some(&self.directory))?;
+        let current = Current {
+            fd: &self.fd,
+            id: self.id,
+        };
+        let opened = directory.open_log(&self.config, Some(current))?;
         let mut finished = (0, 0);
         if opened.id != self.id || opened.device {
             if queue.sent() > 0 {
@@ -143,8 +147,8 @@ impl LogFile {
             self.torn = false;
         }
         let same = opened.id == self.id;
-        let same_place = place.directory_id() == self.place.directory_id();
-        self.place = place;
+        let same_directory = directory.id() == self.directory.id();
+        self.directory = directory;
         let born = if same {
             self.born
         } else {
@@ -157,7 +161,7 @@ impl LogFile {
         }
         self.switch(opened, now);
         self.born = born;
-        if !same_place {
+        if !same_directory {
             self.tidy();
         }
         Ok(finished)
@@ -214,7 +218,7 @@ impl LogFile {
         self.dirty = false;
         self.synced = now;
         if flush {
-            let directory = Some(Arc::clone(&self.place.directory));
+            let directory = Some(Arc::clone(&self.directory.fd));
             if self.give(Job::Sync {
                 file: old,
                 directory,

@@ -14,9 +14,9 @@
 mod archive;
 mod checks;
 mod config;
+mod directory;
 mod file;
 mod patience;
-mod place;
 mod pump;
 mod queue;
 mod rotate;

@@ -10,20 +10,22 @@ use std::{
 use sigtrail::sink::{FileConfig, Fsync, Output, Sink, SinkConfig};
 
 use crate::{
-    append, by_size, close, directory, eventually, files, line, names, open, pump_until_empty,
-    push, read, refusal, rotating,
+    again, append, by_size, close, directory, eventually, files, in_child, line, names, open,
+    pump_until_empty, push, read, refusal, rotating,
 };
 
 #[test]
 fn a_new_file_has_its_mode_whatever_the_umask_and_is_appended_to() {
+    if !in_child() {
+        let test = "files::a_new_file_has_its_mode_whatever_the_umask_and_is_appended_to";
+        let output = again(test, r#"umask 077; exec "$0" "$@""#);
+        assert!(output.status.success(), "{output:?}");
+        return;
+    }
     let directory = directory();
     let log = directory.path().join("f");
-    let config = FileConfig {
-        mode: 0o664,
-        ..FileConfig::append(&log)
-    };
-    let mut sink = open(Output::File(config));
-    assert_eq!(fs::metadata(&log).unwrap().mode() & 0o7777, 0o664);
+    let mut sink = open(append(&log));
+    assert_eq!(fs::metadata(&log).unwrap().mode() & 0o7777, 0o640);
     assert_eq!(
         fs::metadata(&log).unwrap().len(),
         0,
@@ -46,25 +48,20 @@ fn a_new_file_has_its_mode_whatever_the_umask_and_is_appended_to() {
 }
 
 #[test]
-fn the_directory_is_made_for_a_rotating_log_with_mode_and_group() {
+fn the_directory_is_made_for_a_rotating_log() {
     let parent = directory();
     let log = parent.path().join("sigtrail/sigtrail.jsonl");
-    let config = FileConfig {
-        rotation: Some(by_size(1000, 2)),
-        group: Some(rustix::fs::Gid::from_raw(4)),
-        ..FileConfig::append(&log)
-    };
-    let mut sink = open(Output::File(config));
+    let mut sink = open(rotating(&log, by_size(1000, 2)));
     (0..20).for_each(|number| push(&mut sink, &line(number)));
     close(sink);
     let about = |path: &Path| {
         let metadata = fs::metadata(path).unwrap();
-        (metadata.mode() & 0o7777, metadata.uid(), metadata.gid())
+        (metadata.mode() & 0o7777, metadata.uid())
     };
-    assert_eq!(about(log.parent().unwrap()), (0o750, 0, 4));
+    assert_eq!(about(log.parent().unwrap()), (0o750, 0));
     assert!(files(&log).len() > 1);
     for file in files(&log) {
-        assert_eq!(about(&file), (0o640, 0, 4), "{}", file.display());
+        assert_eq!(about(&file), (0o640, 0), "{}", file.display());
     }
     let message = refusal(append(parent.path().join("missing/f")));
     assert!(
