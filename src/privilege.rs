@@ -1,4 +1,4 @@
-//! Capabilities that only the start needs.
+//! The capabilities that only the start needs.
 
 use std::fs;
 
@@ -7,36 +7,38 @@ use rustix::{
     thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities},
 };
 
-/// Loading, attaching and making the rings may need these: `CAP_SYS_ADMIN` where
-/// the kernel takes nothing less, `CAP_SYS_RESOURCE` where it accounts locked
-/// memory, `CAP_SYS_NICE` for the poller's priority. What goes on, reading of
-/// maps and of `/proc`, does not.
-const OF_THE_START: CapabilitySet = CapabilitySet::SYS_ADMIN
+/// What the start may need beyond what runs: to load, to attach and to make
+/// rings may need `CAP_SYS_ADMIN` if the kernel accepts nothing less, and
+/// `CAP_SYS_RESOURCE` if it limits locked memory. `CAP_SYS_NICE` sets the
+/// poller's priority.
+const START_ONLY: CapabilitySet = CapabilitySet::SYS_ADMIN
     .union(CapabilitySet::SYS_RESOURCE)
     .union(CapabilitySet::SYS_NICE);
 
-/// From which level on Debian's kernels refuse perf events to `CAP_PERFMON`.
+/// From this level of `perf_event_paranoid` on, Debian's kernels refuse perf
+/// events to `CAP_PERFMON`.
 const PARANOIA: i32 = 3;
 
-/// Gives them up, for the calling thread and those that it starts later.
+/// Drops these capabilities, for the calling thread and those that it starts
+/// later.
 ///
-/// `CAP_SYS_ADMIN` stays where the kernel wants it for perf events: a CPU that
-/// comes on line needs a ring, or all calls on it would be lost.
+/// `CAP_SYS_ADMIN` stays if the kernel demands it for perf events: a CPU that
+/// comes online needs a ring, or all calls on it would be lost.
 ///
 /// # Errors
-/// Where a filter of system calls refuses it.
-pub fn drop_those_of_the_start() -> io::Result<()> {
+/// A seccomp filter may refuse it.
+pub fn drop_start_capabilities() -> io::Result<()> {
     let held = capabilities(None)?;
-    set_capabilities(None, without(held, not_needed()))
+    set_capabilities(None, without(held, unneeded()))
 }
 
-fn not_needed() -> CapabilitySet {
+fn unneeded() -> CapabilitySet {
     let level = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid");
     let level = level.ok().and_then(|level| level.trim().parse().ok());
     if level.is_none_or(|level: i32| level >= PARANOIA) {
-        OF_THE_START.difference(CapabilitySet::SYS_ADMIN)
+        START_ONLY.difference(CapabilitySet::SYS_ADMIN)
     } else {
-        OF_THE_START
+        START_ONLY
     }
 }
 
@@ -56,7 +58,7 @@ mod tests {
     fn what_tracing_needs_is_kept_and_the_rest_is_gone_for_good() {
         let thread = std::thread::spawn(|| {
             let before = capabilities(None).unwrap();
-            drop_those_of_the_start().unwrap();
+            drop_start_capabilities().unwrap();
             let after = capabilities(None).unwrap();
             (before, after, set_capabilities(None, before))
         });
@@ -76,7 +78,7 @@ mod tests {
             (before.effective, after.effective),
             (before.permitted, after.permitted),
         ] {
-            assert_eq!(after, before.difference(not_needed()));
+            assert_eq!(after, before.difference(unneeded()));
             assert!(!after.contains(CapabilitySet::SYS_RESOURCE));
             assert!(kept.iter().all(|&one| after.contains(one)));
         }

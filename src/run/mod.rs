@@ -82,7 +82,7 @@ pub fn trace(args: TraceArgs, config: Config, users: Users) -> Result<ExitCode> 
     let _ = setpriority_process(None, NICE);
     // Whoever takes over this process gets less. Where this is refused, nothing
     // is worse than before.
-    let _ = privilege::drop_those_of_the_start();
+    let _ = privilege::drop_start_capabilities();
     Run::new(tracer, registry, emitter, args, config, start_ns).run(&wake)
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use rustix::fs::{Dir, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
+use super::compress::Source;
 use super::directory::{GZ_TEMPORARY, NEXT};
 use super::file::LogFile;
 use super::rotate::{RotatedFile, Step, plan};
@@ -142,13 +143,16 @@ impl LogFile {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let name = slot.name(&self.directory.log_name);
         let directory = Arc::clone(&self.directory.fd);
-        if let Ok(source) = rustix::fs::openat(&*directory, name, flags, Mode::empty()) {
+        let opened = rustix::fs::openat(&*directory, name, flags, Mode::empty());
+        let opened = opened.and_then(|file| Ok((rustix::fs::fstat(&file)?.st_ino, file)));
+        if let Ok((inode, file)) = opened {
             let temporary = hidden(&self.directory.log_name, GZ_TEMPORARY);
-            self.compressing = self.give(Job::Compress {
+            self.compressing = self.give(Job::Compress(Source {
                 directory,
-                source,
+                file,
+                inode,
                 temporary,
-            });
+            }));
         }
     }
 

@@ -147,8 +147,10 @@ impl LogDirectory {
             return Ok(Some(held.clone()));
         }
         lock_file(&fd, &config.path)?;
-        let _fd = Arc::new(fd);
-        Ok(Some(Lock { _fd, id }))
+        Ok(Some(Lock {
+            _fd: Arc::new(fd),
+            id,
+        }))
     }
 
     /// Opens the log, and creates it if it does not exist. If it turns out to

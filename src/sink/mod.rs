@@ -13,6 +13,7 @@
 
 mod archive;
 mod checks;
+mod compress;
 mod config;
 mod directory;
 mod file;
