@@ -82,7 +82,7 @@ impl Outlet {
                 Ok(())
             }
             Err(Refused::Full) => Err(Reason::SinkFull),
-            Err(Refused::Failing(_)) => Err(Reason::SinkError),
+            Err(Refused::Failing) => Err(Reason::SinkError),
             Err(Refused::Malformed) => Err(Reason::Malformed),
         }
     }

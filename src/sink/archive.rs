@@ -1,30 +1,32 @@
-//! Rotation: carrying out the plan, and what becomes of rotated files.
+//! Rotation of a file, and what becomes of rotated files.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::sync::Arc;
-use std::time::Instant;
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, sync::Arc, time::Instant};
 
 use anyhow::{Context, Result};
-use rustix::fs::{Dir, Mode, OFlags, RenameFlags};
-use rustix::io::Errno;
+use rustix::{
+    fs::{Dir, Mode, OFlags, RenameFlags},
+    io::Errno,
+};
 
-use super::compress::Source;
-use super::directory::{GZ_TEMPORARY, NEXT};
-use super::file::LogFile;
-use super::rotate::{RotatedFile, Step, plan};
-use super::slot::{Slot, hidden};
-use super::worker::Job;
+use super::{
+    compress::Source,
+    directory::{GZ_TEMPORARY, NEXT},
+    file::LogFile,
+    rotate::{RotatedFile, Step, plan},
+    slot::{Slot, hidden},
+    worker::Job,
+};
 
 impl LogFile {
-    /// Replaces the file by the next one. On failure the old one stays in use, whatever its name
-    /// is by then, and the next attempt starts from the names that are there.
+    /// Replaces the file by the next one. If that fails, the old file stays in
+    /// use under whatever name it has by then, and the next try starts from the
+    /// names that exist.
     pub(super) fn rotate(&mut self, now: Instant) -> Result<()> {
         let Some(rotation) = self.rotation() else {
             return Ok(());
         };
         let (keep, max_total) = (rotation.keep, rotation.max_total);
-        // First what can fail for want of space, before any name changes.
+        // First what can fail for lack of space, before any name changes.
         let next = self.directory.create_next(&self.config)?;
         let prepared = hidden(&self.directory.log_name, NEXT);
         let result = self.rotated_files().and_then(|rotated| {
@@ -35,19 +37,20 @@ impl LogFile {
             let _ = self.directory.remove(&prepared);
             return Err(error);
         }
-        self.switch(next, now);
+        self.switch_to(next, now);
         self.born = now;
-        self.compress();
+        self.compress_next();
         Ok(())
     }
 
     fn apply(&mut self, step: Step) -> Result<()> {
         let base = self.directory.log_name.clone();
         match step {
-            Step::Drop(slot) => self.discard(&slot.name(&base)),
+            Step::Drop(slot) => self.remove_file(&slot.name(&base)),
             Step::Shift { from, to } => self.rename(&from.name(&base), &to.name(&base)),
             Step::Retire => match self.rename(&base, &Slot::plain(1).name(&base)) {
-                // Somebody moved it away, or an attempt stopped right here: nothing to retire.
+                // Somebody has moved it, or an earlier try stopped after this
+                // step.
                 Err(error) if error.downcast_ref() == Some(&Errno::NOENT) => Ok(()),
                 result => result,
             },
@@ -60,7 +63,7 @@ impl LogFile {
         }
     }
 
-    /// Renames without ever replacing a file, where the filesystem can do that.
+    /// Renames without replacing a file, if the filesystem can do that.
     fn rename(&self, from: &OsStr, to: &OsStr) -> Result<()> {
         let directory = &*self.directory.fd;
         let result =
@@ -74,8 +77,8 @@ impl LogFile {
         result.with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))
     }
 
-    /// Removes a file's name at once, and its blocks on the worker's time.
-    fn discard(&mut self, name: &OsStr) -> Result<()> {
+    /// Removes a file's name, and lets the worker free its blocks.
+    fn remove_file(&mut self, name: &OsStr) -> Result<()> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let held = rustix::fs::openat(&*self.directory.fd, name, flags, Mode::empty());
         self.directory
@@ -87,6 +90,7 @@ impl LogFile {
         Ok(())
     }
 
+    /// Lists the rotated files, in no order.
     fn rotated_files(&self) -> Result<Vec<RotatedFile>> {
         let list = || {
             let mut files = Vec::new();
@@ -111,29 +115,32 @@ impl LogFile {
         list().context("cannot list the rotated files")
     }
 
-    /// Removes what an interrupted rotation left under hidden names and goes on compressing.
-    /// What fails here is tried again by the next rotation.
-    pub(super) fn tidy(&mut self) {
+    /// Removes the hidden files that an interrupted rotation has left, and
+    /// continues compressing. If something fails, the next rotation tries it
+    /// again.
+    pub(super) fn clean_up(&mut self) {
         if self.rotates() {
             for suffix in [NEXT, GZ_TEMPORARY] {
                 let _ = self
                     .directory
                     .remove(&hidden(&self.directory.log_name, suffix));
             }
-            self.compress();
+            self.compress_next();
         }
     }
 
-    /// Gives the worker the oldest plain file behind `.1`, if there is one. One at a time: names
-    /// move meanwhile, and the file is found again by its inode number.
-    fn compress(&mut self) {
+    /// Gives the worker the oldest plain file after `.1`, if there is one. One
+    /// at a time, since files are renamed meanwhile. The inode number then
+    /// finds the file.
+    fn compress_next(&mut self) {
         if self.compressing || !self.rotation().is_some_and(|rotation| rotation.compress) {
             return;
         }
         let Ok(files) = self.rotated_files() else {
             return;
         };
-        // After a rotation that failed half-way the file being written may have such a name.
+        // After a rotation that failed between two steps, the file being
+        // written may have such a name.
         let plain = files
             .into_iter()
             .filter(|file| file.slot.index > 1 && !file.slot.gz && file.inode != self.id.inode);
@@ -156,41 +163,44 @@ impl LogFile {
         }
     }
 
-    /// Puts a compressed file in the place of the plain one, wherever that is by now.
-    pub(super) fn compressed(&mut self, inode: u64, result: Result<()>) -> Result<bool> {
+    /// Replaces a plain file, whatever its name by now, by its compressed copy.
+    pub(super) fn finish_compression(&mut self, inode: u64, result: Result<()>) -> Result<()> {
         self.compressing = false;
-        // After a failure the next rotation tries again.
+        // If it failed, the next rotation tries again.
         result?;
         let temporary = hidden(&self.directory.log_name, GZ_TEMPORARY);
         let mut files = self.rotated_files()?.into_iter();
         let plain = files.find(|file| !file.slot.gz && file.slot.index > 1 && file.inode == inode);
         let Some(RotatedFile { slot, .. }) = plain else {
-            // It grew too old meanwhile.
+            // It was removed meanwhile.
             self.directory.remove(&temporary)?;
-            self.compress();
-            return Ok(false);
+            self.compress_next();
+            return Ok(());
         };
         let base = self.directory.log_name.clone();
         let to = Slot::compressed(slot.index).name(&base);
         let directory = &*self.directory.fd;
-        // A .gz that stands there already is a copy of the same file, from before a crash.
+        // If there is a .gz of that name, it is a copy of the same file from
+        // before a crash.
         rustix::fs::renameat(directory, &temporary, directory, &to)
             .with_context(|| format!("cannot put {} in place", to.display()))?;
-        self.discard(&slot.name(&base))?;
-        self.compress();
-        Ok(true)
+        self.remove_file(&slot.name(&base))?;
+        self.compress_next();
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::sink::queue::Queue;
-    use crate::sink::{FileConfig, Rotation};
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
-    use std::path::Path;
+    use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
     use tempfile::TempDir;
+
+    use super::*;
+    use crate::sink::{
+        config::{FileConfig, Rotation},
+        queue::Queue,
+    };
 
     fn directory() -> TempDir {
         let directory = TempDir::new().unwrap();

@@ -189,7 +189,8 @@ impl LogDirectory {
     /// Opens and checks the log. None if it does not exist.
     fn open_existing(&self, config: &FileConfig) -> Result<Option<Opened>> {
         let path = &config.path;
-        // Checked before it is opened, because opening a device can have effects.
+        // Checked before it is opened, because opening a device can have
+        // effects.
         match self.stat(&self.log_name) {
             Ok(stat) => check_file(&stat, config)?,
             Err(Errno::NOENT) => return Ok(None),

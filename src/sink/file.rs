@@ -1,17 +1,25 @@
-//! A file that lines are appended to. Its rotation is in the module `archive`.
+//! A file that lines are appended to. Module `archive` has its rotation.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    mem,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
 use anyhow::Result;
-use rustix::fs::{AtFlags, StatxFlags};
-use rustix::io::Errno;
+use rustix::{
+    fs::{AtFlags, StatxFlags},
+    io::Errno,
+};
 
-use super::config::{FileConfig, Fsync, Rotation};
-use super::directory::{Current, FileId, LogDirectory, Opened};
-use super::queue::Queue;
-use super::worker::{Job, Worker};
+use super::{
+    config::{FileConfig, Fsync, Rotation},
+    directory::{Current, FileId, LogDirectory, Opened},
+    queue::Queue,
+    stats::Written,
+    worker::{Job, Worker},
+};
 
 /// Most bytes in one write: some hundred microseconds of copying.
 const BATCH: u64 = 256 * 1024;
@@ -23,18 +31,19 @@ pub(super) struct LogFile {
     fd: Arc<OwnedFd>,
     pub(super) id: FileId,
     device: bool,
-    /// Bytes in the file, as far as we know: we are its only writer.
+    /// Bytes in the file, of which this process is the only writer.
     pub(super) size: u64,
-    /// When its age began.
+    /// From when its age counts.
     pub(super) born: Instant,
     /// The file ends inside a line that will not be continued.
     pub(super) torn: bool,
-    /// Torn lines ended or cut off.
+    /// Torn lines that were ended or cut off.
     pub(super) repairs: u64,
-    /// Written since the last fsync was asked for.
-    pub(super) dirty: bool,
+    /// Something was written since the last fsync was requested.
+    dirty: bool,
+    /// When the last fsync was requested.
     synced: Instant,
-    /// fsyncs that have not been reported yet.
+    /// Fsyncs that are requested and not done.
     pub(super) syncing: u32,
     worker: Option<Worker>,
     /// The worker has a file to compress.
@@ -42,7 +51,7 @@ pub(super) struct LogFile {
 }
 
 impl LogFile {
-    /// Opens the file, and puts right what a crash may have left: see [`Self::tidy`].
+    /// Opens the file, and cleans up after a crash, see [`Self::clean_up`].
     pub(super) fn open(config: FileConfig, now: Instant) -> Result<Self> {
         let directory = LogDirectory::open(&config, None)?;
         let opened = directory.open_log(&config, None)?;
@@ -64,13 +73,13 @@ impl LogFile {
             worker: None,
             compressing: false,
         };
-        file.tidy();
+        file.clean_up();
         Ok(file)
     }
 
-    /// Appends some of `bytes`; a torn line before them is ended first.
+    /// Appends some of `bytes`, after a torn line is ended.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
-        self.mend()?;
+        self.end_torn_line()?;
         self.append(bytes)
     }
 
@@ -81,8 +90,7 @@ impl LogFile {
         Ok(count)
     }
 
-    /// Ends a torn last line now rather than before the next line.
-    pub(super) fn mend(&mut self) -> Result<(), Errno> {
+    pub(super) fn end_torn_line(&mut self) -> Result<(), Errno> {
         if self.torn {
             self.append(b"\n")?;
             self.torn = false;
@@ -91,8 +99,8 @@ impl LogFile {
         Ok(())
     }
 
-    /// How many bytes of whole lines may be written before a rotation; None if the next line,
-    /// this long, calls for one first.
+    /// How many bytes the next write may have. None if the file must be rotated
+    /// before the next line, which has `line` bytes.
     pub(super) fn batch(&self, line: usize) -> Option<usize> {
         let max_size = self.rotation().and_then(|rotation| rotation.max_size);
         let left = max_size
@@ -111,8 +119,8 @@ impl LogFile {
         self.rotation().is_some()
     }
 
-    /// When the file is old enough to be rotated; an empty one never is.
-    pub(super) fn expires(&self) -> Option<Instant> {
+    /// When the file is old enough to be rotated. An empty one never is.
+    pub(super) fn expires_at(&self) -> Option<Instant> {
         let age = self.rotation()?.max_age?;
         if self.size == 0 {
             None
@@ -125,28 +133,26 @@ impl LogFile {
         self.device
     }
 
-    /// Opens directory and file again by their paths: after SIGHUP, or when writing fails.
+    /// Opens directory and file again by their paths: after SIGHUP, or when
+    /// writing fails.
     ///
-    /// A line that was partly written is finished, or cut off and written again as a whole.
-    /// Returns the lines and bytes that were finished in the old file.
-    pub(super) fn reopen(&mut self, queue: &mut Queue, now: Instant) -> Result<(u64, u64)> {
+    /// If a line was partly written, either the rest is written to the old
+    /// file, which is returned, or the part is cut off and the line will be
+    /// written again.
+    pub(super) fn reopen(&mut self, queue: &mut Queue, now: Instant) -> Result<Written> {
         let directory = LogDirectory::open(&self.config, Some(&self.directory))?;
         let current = Current {
             fd: &self.fd,
             id: self.id,
         };
         let opened = directory.open_log(&self.config, Some(current))?;
-        let mut finished = (0, 0);
-        if opened.id != self.id || opened.device {
-            if queue.sent() > 0 {
-                let rest = queue.batch(0).to_vec();
-                let count = self.append(&rest).unwrap_or(0);
-                finished = (queue.advance(count), count as u64);
-            }
-            self.cut_back(queue);
+        let same = opened.id == self.id;
+        let mut written = Written::default();
+        if !same || opened.device {
+            written = self.finish_line(queue);
+            self.cut_partial_line(queue);
             self.torn = false;
         }
-        let same = opened.id == self.id;
         let same_directory = directory.id() == self.directory.id();
         self.directory = directory;
         let born = if same {
@@ -155,59 +161,74 @@ impl LogFile {
             born(&opened.fd, now)
         };
         if same && !self.device {
-            self.settle(queue, &opened);
+            self.resolve_partial_line(queue, &opened);
         } else {
             self.torn = ends_torn(&opened);
         }
-        self.switch(opened, now);
+        self.switch_to(opened, now);
         self.born = born;
         if !same_directory {
-            self.tidy();
+            self.clean_up();
         }
-        Ok(finished)
+        Ok(written)
     }
 
-    /// Decides about a partly written line in the file that was opened again: if exactly our
-    /// bytes stand at its end they are continued. Cutting them off would do too, but a follower
-    /// that has read them takes a file that shrinks for a new one and reads it all again.
-    fn settle(&mut self, queue: &mut Queue, opened: &Opened) {
+    /// Writes the rest of a partly written line.
+    fn finish_line(&mut self, queue: &mut Queue) -> Written {
+        if queue.sent() == 0 {
+            return Written::default();
+        }
+        let rest = queue.batch(0).to_vec();
+        let count = self.append(&rest).unwrap_or(0);
+        Written {
+            lines: queue.advance(count),
+            bytes: count as u64,
+        }
+    }
+
+    /// Decides what to do about a partly written line, after the same file was
+    /// opened again. If it ends with exactly our part, the line is continued.
+    /// The part could be cut off instead, but a follower that has read it would
+    /// take the shorter file for a new one and read all of it again.
+    fn resolve_partial_line(&mut self, queue: &mut Queue, opened: &Opened) {
         let sent = queue.sent() as u64;
-        let whole = self.size.saturating_sub(sent);
+        let complete = self.size.saturating_sub(sent);
         if sent > 0 && opened.size == self.size {
             let mut tail = vec![0; queue.sent()];
-            let read = rustix::io::pread(&opened.fd, &mut tail, whole);
+            let read = rustix::io::pread(&opened.fd, &mut tail, complete);
             if read == Ok(tail.len()) && queue.front().starts_with(&tail) {
                 return;
             }
         }
-        if sent > 0 && opened.size > whole && opened.size <= self.size {
-            self.cut_back(queue);
+        if sent > 0 && opened.size > complete && opened.size <= self.size {
+            self.cut_partial_line(queue);
             return;
         }
         queue.rewind();
         self.torn = ends_torn(opened);
     }
 
-    /// Undoes a partly written line: the file ends with a whole line again, or knows that it is
-    /// torn, and the queue will send the line from its start.
-    pub(super) fn cut_back(&mut self, queue: &mut Queue) {
+    /// Cuts off a partly written line, which the queue will then send from its
+    /// start. If that fails, the file counts as torn.
+    pub(super) fn cut_partial_line(&mut self, queue: &mut Queue) {
         let sent = queue.sent() as u64;
         if sent == 0 {
             return;
         }
         queue.rewind();
-        let whole = self.size.saturating_sub(sent);
-        if !self.device && rustix::fs::ftruncate(&*self.fd, whole).is_ok() {
-            self.size = whole;
+        let complete = self.size.saturating_sub(sent);
+        if !self.device && rustix::fs::ftruncate(&*self.fd, complete).is_ok() {
+            self.size = complete;
             self.repairs += 1;
         } else {
             self.torn = true;
         }
     }
 
-    /// Goes on with another descriptor. The old one is flushed and closed by the worker.
-    pub(super) fn switch(&mut self, opened: Opened, now: Instant) {
-        let old = std::mem::replace(&mut self.fd, Arc::new(opened.fd));
+    /// Continues with another descriptor. The worker flushes and closes the old
+    /// one.
+    pub(super) fn switch_to(&mut self, opened: Opened, now: Instant) {
+        let old = mem::replace(&mut self.fd, Arc::new(opened.fd));
         let flush = self.dirty && self.config.fsync != Fsync::Never;
         self.id = opened.id;
         self.device = opened.device;
@@ -240,7 +261,7 @@ impl LogFile {
         }
     }
 
-    /// Has the worker flush the file.
+    /// Lets the worker flush the file.
     pub(super) fn sync(&mut self, now: Instant) {
         let file = Arc::clone(&self.fd);
         if self.give(Job::Sync {
@@ -253,8 +274,8 @@ impl LogFile {
         self.synced = now;
     }
 
-    /// Whether the end of the file has to be flushed when it is closed.
-    pub(super) fn wants_last_sync(&self) -> bool {
+    /// Whether the file must be flushed when it is closed.
+    pub(super) fn needs_last_sync(&self) -> bool {
         self.config.fsync != Fsync::Never && self.dirty && !self.device
     }
 
@@ -262,15 +283,16 @@ impl LogFile {
         self.worker.as_ref()
     }
 
-    /// Ends the worker; a compression under way is begun anew at the next start.
+    /// Ends the worker. A compression in progress is abandoned, and the next
+    /// start begins it again.
     pub(super) fn stop_worker(&mut self, timeout: Duration) {
         if let Some(worker) = self.worker.take() {
             worker.stop(timeout);
         }
     }
 
-    /// Hands a job to the worker, which is started for the first one. Without a thread (the
-    /// process limit is reached) the job is left undone and the next occasion tries again.
+    /// Gives a job to the worker, which is started for the first one. If no
+    /// thread can be started, returns false and leaves the job undone.
     pub(super) fn give(&mut self, job: Job) -> bool {
         if self.worker.is_none() {
             self.worker = Worker::start().ok();
@@ -289,7 +311,8 @@ impl AsFd for LogFile {
     }
 }
 
-/// When the file's age began: at its creation if the filesystem knows, else now.
+/// From when a file's age counts: its creation if the filesystem has that, else
+/// now.
 fn born(fd: &OwnedFd, now: Instant) -> Instant {
     let age = || {
         let stat = rustix::fs::statx(fd, c"", AtFlags::EMPTY_PATH, StatxFlags::BTIME).ok()?;
@@ -303,6 +326,7 @@ fn born(fd: &OwnedFd, now: Instant) -> Instant {
     age().and_then(|age| now.checked_sub(age)).unwrap_or(now)
 }
 
+/// Whether a file does not end with a newline.
 fn ends_torn(opened: &Opened) -> bool {
     if opened.device || opened.size == 0 {
         return false;

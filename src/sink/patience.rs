@@ -2,18 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-/// An output that takes something is waited for until the end; one that takes
-/// nothing, for a pause only.
+/// How long to wait for an output: until a certain time while it takes bytes,
+/// but only for a pause while it takes none.
 #[derive(Debug)]
 pub struct Patience {
     end: Instant,
     pause: Duration,
+    /// Bytes that the output has taken.
     written: u64,
+    /// When it last took one.
     since: Instant,
 }
 
 impl Patience {
-    /// Waits until `end`, but no longer than `pause` for the next byte.
+    /// Wait until `end`, but no longer than `pause` for the next byte.
     pub fn new(end: Instant, pause: Duration) -> Self {
         Self {
             end,
@@ -23,12 +25,12 @@ impl Patience {
         }
     }
 
-    /// Waits until `end`, whatever is written.
+    /// Wait until `end`, whatever is written.
     pub fn until(end: Instant) -> Self {
         Self::new(end, Duration::MAX)
     }
 
-    /// What is left of it, where so many bytes have been written by `now`.
+    /// How long to wait further, if so many bytes were written by `now`.
     pub fn left(&mut self, written: u64, now: Instant) -> Duration {
         if self.written != written {
             self.written = written;

@@ -1,29 +1,30 @@
 //! The lines that wait to be written.
 //!
-//! One contiguous buffer that is filled at its end and emptied at its front, so that whatever
-//! waits goes out with one `write`. A line leaves the buffer only when its last byte is written:
-//! until then it can be sent again from its first byte.
+//! One contiguous buffer that is filled at its end and emptied at its front, so
+//! that one `write` can write all that waits. A line leaves the buffer when its
+//! last byte is written. Until then it can be sent again from its first byte.
 
-/// The longest line that a queue takes, newline included, in bytes.
-pub const LINE_MAX: usize = 4096;
+/// The longest line that a queue takes, in bytes, including its newline.
+pub(super) const LINE_MAX: usize = 4096;
 
-/// A bounded queue of whole lines in one reusable buffer.
+/// A bounded queue of complete lines in one buffer, which is used again.
 #[derive(Debug)]
 pub(super) struct Queue {
     buffer: Vec<u8>,
-    /// Where the first line starts that is not wholly written.
+    /// The index of the first line that is not completely written.
     head: usize,
     /// How many bytes of that line are written.
     sent: usize,
     limit: usize,
     lines: u64,
+    /// The most bytes ever held.
     highest: usize,
 }
 
 impl Queue {
-    /// A queue that holds up to `limit` bytes (at least one line's worth).
+    /// A queue of up to `limit` bytes, and at least one line.
     ///
-    /// Memory grows with what waits and stays below one and a half times the limit.
+    /// Its memory grows with what waits, up to one and a half times the limit.
     pub(super) fn new(limit: usize) -> Self {
         Self {
             buffer: Vec::new(),
@@ -35,7 +36,7 @@ impl Queue {
         }
     }
 
-    /// Bytes held, the written part of the first line included.
+    /// Bytes held, including the written part of the first line.
     pub(super) fn len(&self) -> usize {
         self.buffer.len() - self.head
     }
@@ -57,7 +58,7 @@ impl Queue {
         self.limit - self.len()
     }
 
-    /// Takes one line; false when there is no room for the whole of it.
+    /// Takes one line, or returns false if it has no room for all of it.
     pub(super) fn push(&mut self, line: &[u8]) -> bool {
         if line.len() > self.room() {
             return false;
@@ -69,20 +70,23 @@ impl Queue {
         true
     }
 
-    /// Bytes of the first line that are already written.
+    /// Bytes of the first line that are written.
     pub(super) fn sent(&self) -> usize {
         self.sent
     }
 
-    /// The first line from its first byte, written or not; empty if nothing waits.
+    /// The first line, from its first byte even if that is written. Empty if
+    /// nothing waits.
     pub(super) fn front(&self) -> &[u8] {
         let waiting = &self.buffer[self.head..];
         &waiting[..line_length(waiting)]
     }
 
-    /// What to write next: as many whole lines as `max` bytes hold, at least one.
+    /// What to write next: as many complete lines as fit into `max` bytes, and
+    /// at least one.
     ///
-    /// A line that is partly written stands alone, so that a rotation can follow it.
+    /// The rest of a partly written line comes alone, so that a rotation can
+    /// follow.
     pub(super) fn batch(&self, max: usize) -> &[u8] {
         let waiting = &self.buffer[self.head..];
         if self.sent > 0 {
@@ -95,10 +99,11 @@ impl Queue {
         &waiting[..end.map_or_else(|| line_length(waiting), |newline| newline + 1)]
     }
 
-    /// Notes that the next `count` bytes are written; returns how many lines that completed.
+    /// Notes that the next `count` bytes are written, and returns how many
+    /// lines that completed.
     pub(super) fn advance(&mut self, count: usize) -> u64 {
         let start = self.head + self.sent;
-        // All of it, as most often: the lines need not be counted again.
+        // Mostly all of it was written, and then the number of lines is known.
         if start + count == self.buffer.len() && count > 0 {
             let complete = self.lines;
             self.head = self.buffer.len();
@@ -118,13 +123,14 @@ impl Queue {
         complete
     }
 
-    /// Forgets that a part of the first line is written: it will be sent again as a whole.
+    /// Forgets that a part of the first line is written, so that all of it is
+    /// sent again.
     pub(super) fn rewind(&mut self) {
         self.sent = 0;
     }
 
-    /// Gives the space of written lines back. Moving costs at most two bytes for each one that
-    /// was written, because it waits until half a queue is free.
+    /// Frees the space of written lines. It waits until that is half of the
+    /// queue, so moving the rest costs at most two bytes for each byte written.
     fn reclaim(&mut self) {
         if self.is_empty() {
             self.buffer.clear();
@@ -143,14 +149,16 @@ fn line_length(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     /// What a test does to the queue, one step at a time.
     #[derive(Clone, Debug)]
     enum Act {
         Push(usize),
-        /// Offer a batch of at most so many bytes to a writer that takes so many of them.
+        /// Offer a batch of at most so many bytes to a writer that takes so
+        /// many of them.
         Write {
             max: usize,
             takes: usize,

@@ -1,41 +1,48 @@
-//! Standard output: a pipe, a socket (journald), a terminal, a device or a redirected file.
+//! Standard output: a pipe, a socket (journald), a terminal, a device or a
+//! redirected file.
 //!
-//! The poller must never block on it, and the descriptor that was inherited must stay as it is:
-//! its flags belong to everyone who shares it, so `O_NONBLOCK` is never set on it.
+//! The poller must never block on it. `O_NONBLOCK` is never set on the
+//! descriptor that was inherited, because its flags belong to all processes
+//! that share it.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::{
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
-use rustix::event::{PollFd, PollFlags};
-use rustix::fs::{FileType, Mode, OFlags};
-use rustix::io::Errno;
-use rustix::net::sockopt::socket_type;
-use rustix::net::{SendFlags, SocketType};
+use rustix::{
+    event::{PollFd, PollFlags},
+    fs::{FileType, Mode, OFlags},
+    io::Errno,
+    net::{SendFlags, SocketType, sockopt::socket_type},
+};
 
 use crate::wait::wait;
 
 /// Most bytes in one write to a file or a stream socket.
 const BATCH: usize = 256 * 1024;
-/// Writes up to this size go into a pipe whole or not at all (pipe(7)), so that a line can't be
-/// torn, nor mixed with what others write to the same pipe.
+/// A pipe takes a write of this size completely or not at all (pipe(7)). So a
+/// line is never torn, nor mixed with what others write to the same pipe.
 const PIPE_BUF: usize = 4096;
 
 /// How to write without blocking.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Way {
-    /// Our own description of the pipe, terminal or device, opened with `O_NONBLOCK`.
+    /// Our own description of the pipe, terminal or device, with `O_NONBLOCK`.
     Own,
-    /// A socket: `MSG_DONTWAIT` asks for it call by call.
+    /// A socket, with `MSG_DONTWAIT` in each call.
     Socket,
-    /// A regular file, whose offset and `O_APPEND` are the shell's choice; it can't be waited for.
+    /// A regular file, which poll(2) cannot wait for. Its offset and `O_APPEND`
+    /// are the shell's choice.
     Direct,
-    /// A pipe that can't be opened again: poll, then write what surely fits. (Unless another
-    /// process that writes to it comes in between; for terminals no size is sure.)
+    /// A pipe that cannot be opened again: poll, then write what certainly
+    /// fits, unless another process writes to it in between. (For a terminal no
+    /// size is certain.)
     Polled,
 }
 
-/// An output that was handed to us open.
+/// An output that was open already.
 #[derive(Debug)]
 pub(super) struct Stream {
     fd: OwnedFd,
@@ -43,8 +50,10 @@ pub(super) struct Stream {
     kind: FileType,
     /// Most bytes in one write.
     pub(super) batch: usize,
-    /// The file it appends to ends inside a line, which a newline must end first.
-    pub(super) torn: bool,
+    /// The file that it appends to ends inside a line.
+    torn: bool,
+    /// Torn lines that were ended.
+    pub(super) repairs: u64,
 }
 
 impl Stream {
@@ -77,6 +86,7 @@ impl Stream {
                 kind,
                 batch: BATCH,
                 torn,
+                repairs: 0,
             });
         }
         let (fd, way) = if kind == FileType::Socket {
@@ -86,17 +96,18 @@ impl Stream {
                 Ok(own) => (own, Way::Own),
                 Err(error) if rustix::termios::isatty(&inherited) => {
                     return Err(error).context(
-                        "the terminal can't be opened a second time, and writing to it as it is \
+                        "the terminal cannot be opened a second time, and writing to it as it is \
                          could block: pipe the output through cat, or name a file with -o FILE",
                     );
                 }
-                // No /proc, another user's pipe, or a pipe whose reader is already gone.
+                // There is no /proc, or it is another user's pipe, or a pipe
+                // without a reader.
                 Err(_) => (inherited, Way::Polled),
             }
         };
         let batch = match kind {
             FileType::Fifo => PIPE_BUF,
-            // A message a line.
+            // One message for each line.
             FileType::Socket if socket_type(&fd)? != SocketType::STREAM => 1,
             _ => BATCH,
         };
@@ -106,18 +117,33 @@ impl Stream {
             kind,
             batch,
             torn: false,
+            repairs: 0,
         })
     }
 
-    /// Writes some of `bytes`, or fails with `EAGAIN` where it would have to wait.
-    pub(super) fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
+    /// Writes some of `bytes`, after a torn line is ended. Fails with `EAGAIN`
+    /// if it would have to wait.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
+        self.end_torn_line()?;
+        self.send(bytes)
+    }
+
+    pub(super) fn end_torn_line(&mut self) -> Result<(), Errno> {
+        if self.torn && self.send(b"\n")? == 1 {
+            self.torn = false;
+            self.repairs += 1;
+        }
+        Ok(())
+    }
+
+    fn send(&self, bytes: &[u8]) -> Result<usize, Errno> {
         match self.way {
             Way::Own | Way::Direct => rustix::io::write(&self.fd, bytes),
             Way::Socket => {
                 rustix::net::send(&self.fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)
             }
             Way::Polled => {
-                // Without a reader the write fails at once, which is what we want to know.
+                // Without a reader the write fails at once, and that is wanted.
                 let now = PollFlags::OUT | PollFlags::ERR | PollFlags::HUP;
                 if !self.ready(PollFlags::OUT)?.intersects(now) {
                     return Err(Errno::AGAIN);
@@ -127,7 +153,7 @@ impl Stream {
         }
     }
 
-    /// Whether nobody can ever read what is written from now on.
+    /// Whether nobody can read the output any more.
     pub(super) fn hung_up(&self) -> bool {
         let gone = PollFlags::ERR | PollFlags::HUP;
         self.pollable()
@@ -136,7 +162,7 @@ impl Stream {
                 .is_ok_and(|events| events.intersects(gone))
     }
 
-    /// Whether this error says the same.
+    /// Whether this error means that nobody can read the output any more.
     pub(super) fn is_gone(&self, error: Errno) -> bool {
         match error {
             Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN => true,
@@ -163,14 +189,14 @@ impl AsFd for Stream {
     }
 }
 
-/// A second, non-blocking description of what `fd` is open on.
+/// Opens what `fd` is open on a second time, without blocking.
 fn open_again(fd: &OwnedFd) -> Result<OwnedFd, Errno> {
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     rustix::fs::open(path, flags, Mode::empty())
 }
 
-/// Whether a file that is appended to lacks its last newline.
+/// Whether a file is opened for appending and does not end with a newline.
 fn ends_torn(fd: &OwnedFd, size: i64) -> bool {
     let appends = rustix::fs::fcntl_getfl(fd).is_ok_and(|flags| flags.contains(OFlags::APPEND));
     let Ok(size) = u64::try_from(size) else {
@@ -179,7 +205,7 @@ fn ends_torn(fd: &OwnedFd, size: i64) -> bool {
     if !appends || size == 0 {
         return false;
     }
-    // The shell opened it for writing only.
+    // The shell has opened it for writing only.
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     let Ok(reader) = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) else {
         return false;
@@ -190,9 +216,9 @@ fn ends_torn(fd: &OwnedFd, size: i64) -> bool {
 
 /// Whether the process was started without a standard output.
 ///
-/// Rust's runtime opens /dev/null for reading and writing in place of a closed fd 0, 1 or 2
-/// before `main`, so that fd 1 can't become some other file; a shell's `> /dev/null` is
-/// write-only.
+/// Before `main`, Rust's runtime opens /dev/null for reading and writing in
+/// place of a closed descriptor 0, 1 or 2, so that descriptor 1 cannot become
+/// some other file. A shell's `> /dev/null` is write-only.
 fn closed_at_start(stdout: BorrowedFd<'_>) -> Result<bool> {
     let closed = "standard output is closed: name a file with -o FILE";
     let stat = rustix::fs::fstat(stdout).context(closed)?;

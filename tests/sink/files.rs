@@ -196,18 +196,18 @@ fn a_second_writer_is_refused_before_and_after_rotation() {
 }
 
 #[test]
-fn a_torn_last_line_is_ended_and_told() {
+fn a_torn_last_line_is_ended_and_counted() {
     let directory = directory();
     let log = directory.path().join("f");
     fs::write(&log, "whole\n{\"torn\":").unwrap();
     let mut sink = open(append(&log));
-    assert!(sink.stats().torn_tail);
+    assert_eq!(sink.stats().torn_tails_repaired, 1);
     assert_eq!(read(&log), "whole\n{\"torn\":\n", "ended at once");
     push(&mut sink, "next\n");
     assert_eq!(close(sink).stats.torn_tails_repaired, 1);
     assert_eq!(read(&log), "whole\n{\"torn\":\nnext\n");
     let sink = open(append(&log));
-    assert!(!sink.stats().torn_tail);
+    assert_eq!(sink.stats().torn_tails_repaired, 0);
 }
 
 #[test]

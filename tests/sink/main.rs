@@ -27,6 +27,7 @@ use sigtrail::sink::{Closed, FileConfig, Output, Patience, Refused, Rotation, Si
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(20);
+const EFBIG: i32 = 27;
 const ENOSPC: i32 = 28;
 
 /// A tmpfs of its own, unmounted at the end of the test.
@@ -136,7 +137,7 @@ fn push(sink: &mut Sink, line: &str) {
 
 fn pump_until_empty(sink: &mut Sink) {
     let until = Instant::now() + PATIENCE;
-    while sink.stats().queued_lines > 0 {
+    while sink.stats().queued_bytes > 0 {
         assert!(Instant::now() < until, "{:?}", sink.stats());
         sink.pump(Instant::now()).unwrap();
     }
