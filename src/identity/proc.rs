@@ -87,10 +87,6 @@ pub(super) fn process(id: Id, before_ns: u64, cgroup_root: Option<&Path>) -> Opt
     let ns_pids: Vec<u32> = field("NSpid:").map_or_else(Vec::new, Iterator::collect);
     let pid_ns = fs::metadata(format!("/proc/{pid}/ns/pid")).map_or(0, |ns| ns.ino() as u32);
     let cgroup = cgroup(pid, cgroup_root);
-    let audit = |name: &str| {
-        let text = fs::read_to_string(format!("/proc/{pid}/{name}")).ok()?;
-        text.trim().parse().ok().filter(|&id| id != u32::MAX)
-    };
     let process = Process {
         pid: tgid,
         tid: pid,
@@ -101,8 +97,8 @@ pub(super) fn process(id: Id, before_ns: u64, cgroup_root: Option<&Path>) -> Opt
         euid: uids.next()?,
         gid: gids.next()?,
         egid: gids.next()?,
-        loginuid: audit("loginuid"),
-        session: audit("sessionid"),
+        loginuid: audit_id(pid, "loginuid"),
+        session: audit_id(pid, "sessionid"),
         ppid: stat.ppid,
         ns_pid: ns_pids.last().copied().unwrap_or(pid),
         pid_ns,
@@ -118,6 +114,12 @@ pub(super) fn process(id: Id, before_ns: u64, cgroup_root: Option<&Path>) -> Opt
     };
     let is_same = Stat::read(pid)?.start_ticks == stat.start_ticks;
     is_same.then_some(Found { process, cgroup })
+}
+
+/// `loginuid` or `sessionid`, if it is set.
+fn audit_id(pid: u32, name: &str) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/{name}")).ok()?;
+    text.trim().parse().ok().filter(|&id| id != u32::MAX)
 }
 
 fn cgroup(pid: u32, root: Option<&Path>) -> Option<CgroupPath> {
