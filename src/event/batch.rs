@@ -15,7 +15,8 @@ pub struct Batch {
     pub witnesses: Vec<Call>,
     /// Recipients of calls to groups.
     pub recipients: Vec<GroupRecipient>,
-    /// Programs of processes that called, or were signalled, for the first time.
+    /// Programs of processes that called, or were signalled, for the first
+    /// time.
     pub images: Vec<Image>,
     /// Paths of cgroups that appeared for the first time.
     pub cgroups: Vec<CgroupPath>,

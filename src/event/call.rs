@@ -95,8 +95,8 @@ pub struct SentInfo {
     pub pid: i32,
     /// `si_uid`: the user id that the sender claims.
     pub uid: u32,
-    /// The sender's real user id, in its own user namespace. The kernel read it,
-    /// to compare with `uid`.
+    /// The sender's real user id, in its own user namespace. The kernel read
+    /// it, to compare with `uid`.
     pub real_uid: u32,
 }
 
@@ -104,8 +104,8 @@ impl SentInfo {
     const SI_TIMER: i32 = -2;
     const SI_SIGIO: i32 = -5;
 
-    /// Whether this `si_code` carries `si_pid` and `si_uid`. Codes that only the
-    /// kernel sends do not.
+    /// Whether this `si_code` carries `si_pid` and `si_uid`. Codes that only
+    /// the kernel sends do not.
     pub const fn names_sender(&self) -> bool {
         self.code <= 0 && self.code != Self::SI_TIMER && self.code != Self::SI_SIGIO
     }
@@ -194,8 +194,8 @@ pub struct Call {
     pub pidfd: Option<Pidfd>,
     /// The siginfo that the sender gave, if it gave one.
     pub info: Option<SentInfo>,
-    /// The signal's number as the sender gave it. 0 sends nothing and only checks
-    /// for existence and permission.
+    /// The signal's number as the sender gave it. 0 sends nothing and only
+    /// checks for existence and permission.
     pub signal: i32,
     /// The return value: 0 or a negative errno.
     pub ret: i32,

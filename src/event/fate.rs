@@ -90,7 +90,8 @@ pub struct Recipient {
     pub source: Source,
     /// Its pid in the sender's pid namespace; none if it has none there.
     pub sender_ns_pid: Option<u32>,
-    /// What became of the signal. None if no signal was sent, because the number
-    /// was 0 or the call failed: then the target was looked up by its pid.
+    /// What became of the signal. None if no signal was sent, because the
+    /// number was 0 or the call failed: then the target was looked up by its
+    /// pid.
     pub fate: Option<Fate>,
 }

@@ -1,18 +1,18 @@
 //! Which programs are attached, and where: the plan, and what came of it.
 //!
 //! There are three ways to see the exits and entries of calls, and no kernel on
-//! which one of them is best in every respect. Tracepoints of the six calls cost
-//! least, but 32-bit callers never reach them, and from 7.2 on the kernel may
-//! skip their programs. Kprobes on the functions behind the calls see 32-bit
-//! callers and are not skipped, but not every kernel has them. The tracepoints
-//! of all system calls see everything, and every system call on the machine pays
-//! for them.
+//! which one of them is best in every respect. Tracepoints of the six calls
+//! cost least, but 32-bit callers never reach them, and from 7.2 on the kernel
+//! may skip their programs. Kprobes on the functions behind the calls see
+//! 32-bit callers and are not skipped, but not every kernel has them. The
+//! tracepoints of all system calls see everything, and every system call on the
+//! machine pays for them.
 //!
 //! A [`Plan`] is the choice, made before anything is loaded, because only the
-//! programs that it needs are loaded. [`Coverage`] is what the kernel then took:
-//! kprobes for 32-bit callers are optional, and where they are refused those
-//! calls are seen at their signal only. If kprobes are refused that `auto` chose,
-//! the plan's fallback takes their place.
+//! programs that it needs are loaded. [`Coverage`] is what the kernel then
+//! took: kprobes for 32-bit callers are optional, and where they are refused
+//! those calls are seen at their signal only. If kprobes are refused that
+//! `auto` chose, the plan's fallback takes their place.
 
 use std::path::Path;
 
@@ -56,7 +56,8 @@ pub(super) struct Plan {
     compat: bool,
     /// The kernel may skip exit probes.
     skippable: bool,
-    /// What to attach if this is refused; only if the caller left us the choice.
+    /// What to attach if this is refused; only if the caller left us the
+    /// choice.
     fallback: Option<Mode>,
 }
 
@@ -120,8 +121,8 @@ impl Plan {
         })
     }
 
-    /// Whether a program must be loaded. Those of the fallback must be, too: all
-    /// programs are loaded before the first is attached.
+    /// Whether a program must be loaded. Those of the fallback must be, too:
+    /// all programs are loaded before the first is attached.
     pub(super) fn needs(self, program: &str) -> bool {
         let plans = [Some(self), self.fallback()];
         (plans.into_iter().flatten())
@@ -143,8 +144,8 @@ impl Plan {
                 exits.extend(Syscall::ALL.map(AttachPoint::syscall_exit));
                 entries.extend(TRACEPOINT_ENTRIES.map(AttachPoint::section));
             }
-            // A call that seccomp refuses never reaches the function, but it has
-            // an exit.
+            // A call that seccomp refuses never reaches the function, but it
+            // has an exit.
             Mode::Kprobe => exits.extend(Syscall::ALL.map(AttachPoint::syscall_exit)),
         }
         for (function, optional) in self.functions() {

@@ -11,7 +11,8 @@ use crate::event::Syscall;
 pub(super) struct AttachPoint {
     /// The program.
     pub(super) program: &'static str,
-    /// The name in messages: that of the hook, if it differs from the program's.
+    /// The name in messages: that of the hook, if it differs from the
+    /// program's.
     pub(super) name: String,
     hook: Hook,
     /// For 32-bit callers. If the kernel refuses it, tracing goes on without.

@@ -16,7 +16,8 @@ pub(super) fn capture_warnings() {
             if warnings.len() == WARNINGS_KEPT {
                 warnings.pop_front();
             }
-            // The verifier's log has thousands of lines. The reason is at the end.
+            // The verifier's log has thousands of lines. The reason is at the
+            // end.
             let text = text.trim();
             let last = (text.lines().rev())
                 .find(|line| !line.starts_with("-- END") && !line.starts_with("processed "));
@@ -52,7 +53,8 @@ pub(super) fn explain_rings(error: anyhow::Error) -> anyhow::Error {
     let code = error
         .downcast_ref::<std::io::Error>()
         .and_then(std::io::Error::raw_os_error);
-    // Two calls can fail with the same error. The warning names the one that did.
+    // Two calls can fail with the same error. The warning names the one that
+    // did.
     let mapped = (take_warnings().iter()).any(|text| text.contains("failed to mmap"));
     let hint = match code.map(rustix::io::Errno::from_raw_os_error) {
         Some(rustix::io::Errno::PERM) if mapped => {

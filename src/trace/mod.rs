@@ -24,9 +24,9 @@
 //! an entry whose exit nobody sees looks like a call that never returned. Only
 //! then are the programs switched on, all at once, by one variable.
 //!
-//! [`Tracer::detach`] goes the other way. The variable keeps new calls out while
-//! those that were entered are still completed; then the programs are detached.
-//! One more [`Tracer::drain`] brings the last records.
+//! [`Tracer::detach`] goes the other way. The variable keeps new calls out
+//! while those that were entered are still completed; then the programs are
+//! detached. One more [`Tracer::drain`] brings the last records.
 //!
 //! # What is missing
 //!
@@ -35,17 +35,18 @@
 //! `ring_error`). Its entry was not seen and its arguments are gone
 //! (`entry_missing`). Or the kernel skipped the exit program, which therefore
 //! could count nothing itself (`probe_skipped`). Linux does not start a program
-//! on a CPU where it is running already. From 7.2 on programs on the tracepoints
-//! of single system calls can be preempted while they run, so anyone can arrange
-//! for another call's exit to be skipped. The kernel counts its skips, and
-//! `counters.rs` reads them. `sequence.rs` checks all of this against the numbers
-//! of the records that came.
+//! on a CPU where it is running already. From 7.2 on programs on the
+//! tracepoints of single system calls can be preempted while they run, so
+//! anyone can arrange for another call's exit to be skipped. The kernel counts
+//! its skips, and `counters.rs` reads them. `sequence.rs` checks all of this
+//! against the numbers of the records that came.
 //!
 //! # CPUs that come and go
 //!
 //! A ring belongs to a CPU. When the CPU goes off line the ring is gone for
 //! good, and a CPU that comes on line has none, so its records are refused as
-//! `ring_absent`. [`Tracer::follow_cpus`] notices both and makes all rings again.
+//! `ring_absent`. [`Tracer::follow_cpus`] notices both and makes all rings
+//! again.
 
 mod attach;
 mod attach_point;
@@ -146,8 +147,8 @@ impl<'obj> Tracer<'obj> {
 
     /// As [`Self::attach`], with the result for each attach point. Those for
     /// 32-bit callers are left out if they are refused: see
-    /// [`Self::uncovered`]. If kprobes are refused that the caller has not asked
-    /// for, other hooks replace them: see [`Self::refusal`].
+    /// [`Self::uncovered`]. If kprobes are refused that the caller has not
+    /// asked for, other hooks replace them: see [`Self::refusal`].
     pub fn attach_each(&mut self) -> Vec<(String, Result<()>)> {
         let mut attached = self.plan.attach(self.skel.object_mut());
         let refusal = attached.results.iter().find_map(|(name, result)| {

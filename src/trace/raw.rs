@@ -28,7 +28,8 @@ pub(super) fn write_shared<T: Copy>(variable: &mut T, value: T) {
 pub(super) fn recursion_misses(program: BorrowedFd<'_>) -> io::Result<u64> {
     let mut info = sys::bpf_prog_info::default();
     let mut len = size_of::<sys::bpf_prog_info>() as u32;
-    // SAFETY: `info` is zeroed, so it asks for no arrays, and `len` is its size.
+    // SAFETY: `info` is zeroed, so it asks for no arrays, and `len` is its
+    // size.
     let result =
         unsafe { sys::bpf_prog_get_info_by_fd(program.as_raw_fd(), &raw mut info, &raw mut len) };
     if result < 0 {

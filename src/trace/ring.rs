@@ -10,11 +10,11 @@
 //!
 //! # How a ring is read
 //!
-//! `perf_buffer__consume` calls [`sample`] for each entry of each ring, one ring
-//! after the other. So what a drain brings is in order for one CPU, but not
-//! across CPUs; `correlate` sorts it. The callback must not panic, for a panic
-//! cannot pass through libbpf and would end the process: it decodes into a
-//! [`Batch`] and returns.
+//! `perf_buffer__consume` calls [`sample`] for each entry of each ring, one
+//! ring after the other. So what a drain brings is in order for one CPU, but
+//! not across CPUs; `correlate` sorts it. The callback must not panic, for a
+//! panic cannot pass through libbpf and would end the process: it decodes into
+//! a [`Batch`] and returns.
 //!
 //! An entry is a perf header, a length of 4 bytes, and the record. The kernel
 //! pads it, and the length counts the padding: see [`wire`] for what follows
@@ -136,8 +136,8 @@ impl Rings {
         map: BorrowedFd<'_>,
         absent: impl Fn() -> u64,
     ) -> Result<()> {
-        // A CPU that was away for a moment is in the list again, but its ring is
-        // gone. What was refused there since then shows it.
+        // A CPU that was away for a moment is in the list again, but its ring
+        // is gone. What was refused there since then shows it.
         let complete =
             self.buffer.is_some() && absent() == self.absent && online_cpus()? == self.online;
         if complete {
@@ -157,8 +157,8 @@ impl Rings {
     /// # Errors
     /// When libbpf cannot read a ring.
     pub(super) fn drain(&mut self) -> Result<&Batch> {
-        // SAFETY: `received` is live until drop, and nobody else uses it: self is
-        // borrowed mutably, and the callback runs inside `consume` only.
+        // SAFETY: `received` is live until drop, and nobody else uses it: self
+        // is borrowed mutably, and the callback runs inside `consume` only.
         unsafe { self.received.as_mut() }.start_drain();
         if let Some(buffer) = &self.buffer {
             buffer.consume()?;
@@ -261,10 +261,10 @@ unsafe extern "C" fn sample(
     _cpu: c_int,
     event: *mut sys::perf_event_header,
 ) -> sys::bpf_perf_event_ret {
-    // SAFETY: libbpf hands over the context of `Buffer::new`, valid and unshared
-    // during `consume`, and an event whose header's size counts its bytes. A
-    // sample is a header, a u32 length, and as many bytes; that length is
-    // checked against the event's before use.
+    // SAFETY: libbpf hands over the context of `Buffer::new`, valid and
+    // unshared during `consume`, and an event whose header's size counts its
+    // bytes. A sample is a header, a u32 length, and as many bytes; that length
+    // is checked against the event's before use.
     unsafe {
         let header = ptr::read_unaligned(event);
         let size = usize::from(header.size);

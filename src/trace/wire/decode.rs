@@ -33,7 +33,8 @@ fn read<T: Wire>(bytes: &[u8], needed: usize) -> Result<T, Malformed> {
 /// aligned.
 ///
 /// # Errors
-/// [`Malformed`] for bytes that the BPF programs of this build cannot have sent.
+/// [`Malformed`] for bytes that the BPF programs of this build cannot have
+/// sent.
 pub fn decode(bytes: &[u8]) -> Result<(RecordNumber, Event), Malformed> {
     let header: types::header = read(bytes, size_of::<types::header>())?;
     let number = RecordNumber {

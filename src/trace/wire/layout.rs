@@ -64,8 +64,8 @@ unsafe impl Wire for types::cgroup_record {}
 unsafe impl Wire for types::filter_key {}
 
 /// Reads a record. Returns none if there are fewer than `needed` bytes. Fields
-/// for which there are no bytes are zero. `bytes` may be longer than the record,
-/// and need not be aligned.
+/// for which there are no bytes are zero. `bytes` may be longer than the
+/// record, and need not be aligned.
 pub fn read<T: Wire>(bytes: &[u8], needed: usize) -> Option<T> {
     if bytes.len() < needed {
         return None;

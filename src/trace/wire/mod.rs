@@ -9,8 +9,8 @@
 //! Numbers have the machine's byte order: both sides run on one machine.
 //!
 //! Each record starts with a `header`: its time, its CPU, its number among that
-//! CPU's records, and its kind. A number is used up even if the ring refuses the
-//! record, so a gap shows a loss.
+//! CPU's records, and its kind. A number is used up even if the ring refuses
+//! the record, so a gap shows a loss.
 //!
 //! A record may end early. A `call` carries its recipient, the last and largest
 //! part, only if `CALL_HAS_RECIPIENT` is set. An `image` and a `cgroup_record`
@@ -18,17 +18,17 @@
 //!
 //! A record may also be longer than what was sent, and it is not aligned. The
 //! kernel puts a length of 4 bytes before it and pads both together to a
-//! multiple of 8, so the 64-bit fields lie 4 bytes off their alignment. For both
-//! reasons [`layout`] copies what is there into a struct, and never makes a
-//! reference into the ring.
+//! multiple of 8, so the 64-bit fields lie 4 bytes off their alignment. For
+//! both reasons [`layout`] copies what is there into a struct, and never makes
+//! a reference into the ring.
 //!
 //! # Directions
 //!
 //! [`decode()`] turns a record into an event. It checks each length and each
 //! number, and refuses what the programs of this build cannot have sent.
-//! [`encode`] turns what the caller asks for into the numbers, bits and map keys
-//! that the programs read. [`numbers`] pairs the C enums with those of [`event`];
-//! the compiler checks that their orders agree.
+//! [`encode`] turns what the caller asks for into the numbers, bits and map
+//! keys that the programs read. [`numbers`] pairs the C enums with those of
+//! [`event`]; the compiler checks that their orders agree.
 //!
 //! [`event`]: crate::event
 
