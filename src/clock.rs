@@ -1,4 +1,4 @@
-//! The kernel's monotonic time -> UTC, as text.
+//! From the kernel's monotonic time to UTC, as text.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use serde::{Serialize, Serializer};
 
 const NS_PER_SEC: u64 = 1_000_000_000;
-/// A step back that is smaller is the clock being slewed, or the jitter of
-/// reading two clocks, and is hidden from the lines; a larger one is shown.
+/// If the clock steps back by less than this, it is slewed, or two clocks were
+/// read with jitter. The lines do not show that. They show a larger step.
 const JITTER_NS: u64 = 1_000_000;
 
 fn nanoseconds(time: Timespec) -> u64 {
@@ -26,21 +26,23 @@ pub fn boottime_ns() -> u64 {
     nanoseconds(clock_gettime(ClockId::Boottime))
 }
 
-/// Translates monotonic times, and keeps the text of the current second.
+/// Converts monotonic times to UTC, and keeps the text of the current second.
 #[derive(Debug)]
 pub struct Clock {
     /// UTC minus monotonic.
     offset_ns: u64,
-    /// UTC minus boot time, as it was at the start: a process's start must
-    /// read the same on every line of a run.
+    /// UTC minus boot time, when this clock was made: the start time of a
+    /// process must be the same on all lines of a run.
     boot_offset_ns: u64,
+    /// The UTC time that was last given in order.
     last_ns: u64,
+    /// The current second, and its text.
     second: u64,
     text: [u8; Timestamp::LEN],
 }
 
 impl Clock {
-    /// A clock with the offset of this moment.
+    /// A clock with the present offsets.
     pub fn new() -> Self {
         let mut clock = Self {
             offset_ns: 0,
@@ -54,23 +56,24 @@ impl Clock {
         clock
     }
 
-    /// Reads the offset again: once a batch, since the wall clock may be set.
+    /// Reads the offset again. Once in each batch, since the wall clock may be
+    /// set.
     pub fn sync(&mut self) {
-        // Of three readings the quickest is the truest.
-        let mut best = (u64::MAX, self.offset_ns);
+        // The quickest of three readings is the most exact.
+        let mut quickest = u64::MAX;
         for _ in 0..3 {
             let before = monotonic_ns();
             let utc = nanoseconds(clock_gettime(ClockId::Realtime));
             let took = monotonic_ns().saturating_sub(before);
-            if took < best.0 {
-                best = (took, utc.saturating_sub(before + took / 2));
+            if took < quickest {
+                quickest = took;
+                self.offset_ns = utc.saturating_sub(before + took / 2);
             }
         }
-        self.offset_ns = best.1;
     }
 
-    /// The UTC time of a monotonic one. Times asked for in order come out in
-    /// order, unless the wall clock was set back by more than a millisecond.
+    /// The UTC time of a monotonic one. Of two times in order the results are
+    /// in order, unless the wall clock was set back by more than a millisecond.
     pub fn timestamp(&mut self, monotonic_ns: u64) -> Timestamp {
         let utc = monotonic_ns.saturating_add(self.offset_ns);
         let utc = match self.last_ns.checked_sub(utc) {
@@ -81,23 +84,23 @@ impl Clock {
         self.format(utc)
     }
 
-    /// As [`Self::timestamp`], for a time that is known to be out of order.
+    /// As [`Self::timestamp`], for a time that is out of order.
     pub fn late_timestamp(&mut self, monotonic_ns: u64) -> Timestamp {
         self.format(monotonic_ns.saturating_add(self.offset_ns))
     }
 
-    /// The UTC time of a process's start, given in `CLOCK_BOOTTIME`. The same
-    /// for the life of this clock, even if the wall clock is set.
+    /// The UTC time of a process's start, which is given in `CLOCK_BOOTTIME`.
+    /// Always the same in one run, even if the wall clock is set.
     pub fn start_time(&self, boottime_ns: u64) -> Timestamp {
         let utc = boottime_ns.saturating_add(self.boot_offset_ns);
-        Timestamp::new(whole_second(utc / NS_PER_SEC), utc)
+        Timestamp::new(to_the_second(utc / NS_PER_SEC), utc)
     }
 
     fn format(&mut self, utc_ns: u64) -> Timestamp {
         let second = utc_ns / NS_PER_SEC;
         if second != self.second {
             self.second = second;
-            self.text = whole_second(second);
+            self.text = to_the_second(second);
         }
         Timestamp::new(self.text, utc_ns)
     }
@@ -109,15 +112,16 @@ impl Default for Clock {
     }
 }
 
-/// The parts of a time of day, and of a date, with its digits' places.
-fn whole_second(second: u64) -> [u8; Timestamp::LEN] {
+/// Date and time of a second, with zeros for the nanoseconds.
+fn to_the_second(second: u64) -> [u8; Timestamp::LEN] {
     // The last second that still has a four-digit year.
     const LAST: i64 = 253_402_300_799;
     let second = i64::try_from(second).map_or(LAST, |second| second.min(LAST));
     let mut text = *b"1970-01-01T00:00:00.000000000Z";
     if let Some(time) = DateTime::from_timestamp(second, 0) {
         let year = u32::try_from(time.year()).unwrap_or(0);
-        for (at, value) in [
+        // The index of the first digit, and two digits.
+        for (index, value) in [
             (0, year / 100),
             (2, year % 100),
             (5, time.month()),
@@ -126,21 +130,21 @@ fn whole_second(second: u64) -> [u8; Timestamp::LEN] {
             (14, time.minute()),
             (17, time.second()),
         ] {
-            text[at] = b'0' + (value / 10) as u8;
-            text[at + 1] = b'0' + (value % 10) as u8;
+            text[index] = b'0' + (value / 10) as u8;
+            text[index + 1] = b'0' + (value % 10) as u8;
         }
     }
     text
 }
 
-/// RFC 3339, UTC, always nine digits and `Z`.
+/// A UTC time in RFC 3339, always with nine digits and `Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp {
     text: [u8; Self::LEN],
 }
 
 impl Timestamp {
-    /// Bytes in its text.
+    /// The length of its text, in bytes.
     pub const LEN: usize = 30;
 
     fn new(mut text: [u8; Self::LEN], utc_ns: u64) -> Self {

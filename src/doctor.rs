@@ -1,4 +1,5 @@
-//! `sigtrail doctor`: does tracing work here, and if not, what would help?
+//! `sigtrail doctor`: whether tracing works on this machine, and if not, what
+//! would help.
 
 use std::{
     io::{self, Write},
@@ -18,13 +19,14 @@ use crate::{
     wait::wait,
 };
 
-/// A small ring is enough for one signal, and shows nothing of memory limits.
+/// A small ring is enough for one signal. It does not test memory limits.
 const RING_BYTES: usize = 64 << 10;
 const CANARY_DEADLINE: Duration = Duration::from_secs(2);
-/// A ring wakes nobody for a single record.
+/// How often to read the rings: a single record wakes nobody.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Prints one line for each check on stdout: success only if all are well.
+/// Prints one line for each check on stdout. Success means that all have
+/// passed.
 pub fn examine() -> ExitCode {
     let mut report = Report { failed: 0 };
     for need in preflight::NEEDS {
@@ -34,16 +36,16 @@ pub fn examine() -> ExitCode {
         trace_canary(&mut report);
     }
     if report.failed == 0 {
-        say("sigtrail works on this machine.");
+        print("sigtrail works on this machine.");
         ExitCode::SUCCESS
     } else {
-        say("sigtrail does not work here yet: see the lines that start with FAIL.");
+        print("sigtrail does not work here yet: see the lines that start with FAIL.");
         ExitCode::FAILURE
     }
 }
 
-/// The exit code tells a reader who has left already.
-fn say(line: &str) {
+/// Prints a line. If nobody reads it, the exit code has to do.
+fn print(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
@@ -54,10 +56,10 @@ struct Report {
 impl Report {
     fn line(&mut self, name: &str, result: Result<String>) {
         match result {
-            Ok(found) => say(&format!("ok    {name}: {found}")),
+            Ok(found) => print(&format!("ok    {name}: {found}")),
             Err(error) => {
                 self.failed += 1;
-                say(&format!("FAIL  {name}: {error:#}"));
+                print(&format!("FAIL  {name}: {error:#}"));
             }
         }
     }
@@ -67,7 +69,8 @@ fn trace_canary(report: &mut Report) {
     let mut storage = Storage::uninit();
     let options = Options {
         filters: Filters {
-            // By name: the probes know no number of a pid namespace.
+            // By name, as the probes do not know this process's pid if it runs
+            // in a pid namespace.
             sender_comms: own_comm().into_iter().collect(),
             ..Filters::default()
         },
@@ -89,7 +92,7 @@ fn trace_canary(report: &mut Report) {
         let found = found.collect::<Vec<_>>().join("; ");
         report.line("coverage", Ok(found));
         if let Some(why) = tracer.refusal() {
-            say(&format!(
+            print(&format!(
                 "      kprobes would be better, but were refused: {why}"
             ));
         }
@@ -101,7 +104,7 @@ fn own_comm() -> Option<String> {
     rustix::thread::name().ok()?.into_string().ok()
 }
 
-/// Sends itself a signal 0 and waits until the kernel tells of it.
+/// Sends signal 0 to this process and waits for the record of it.
 fn canary(tracer: &mut Tracer<'_>) -> Result<String> {
     let (sent, own_pid) = (Instant::now(), getpid().as_raw_nonzero().get());
     test_kill_process(getpid()).context("sending signal 0 to itself")?;

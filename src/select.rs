@@ -1,5 +1,5 @@
-//! Filters that need names, so the probes cannot apply them: decided before a
-//! line is made.
+//! Filters that the probes cannot apply, as they need names. They are applied
+//! before a line is made.
 
 use crate::{
     event::{Call, Process, Scope, Syscall},
@@ -7,9 +7,10 @@ use crate::{
     trace::Filters,
 };
 
-/// Where senders and targets must run. An empty list lets everything through.
+/// The units and containers that senders and targets must run in. An empty list
+/// allows all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Places {
+pub struct NameFilters {
     /// Units of senders.
     pub units: Vec<String>,
     /// Containers of senders.
@@ -20,21 +21,13 @@ pub struct Places {
     pub target_containers: Vec<String>,
 }
 
-impl Places {
-    /// Asks for nothing.
-    pub fn is_empty(&self) -> bool {
-        self.units.is_empty()
-            && self.containers.is_empty()
-            && self.target_units.is_empty()
-            && self.target_containers.is_empty()
-    }
-
-    /// Does the sender run where it must?
+impl NameFilters {
+    /// Whether the sender passes.
     pub fn wants_sender(&self, names: &Names) -> bool {
         runs_in(names.cgroup.as_deref(), &self.units, &self.containers)
     }
 
-    /// Does one of the targets run where it must?
+    /// Whether at least one of the targets passes.
     pub fn wants_targets<'a>(&self, mut targets: impl Iterator<Item = &'a Names>) -> bool {
         (self.target_units.is_empty() && self.target_containers.is_empty())
             || targets.any(|names| {
@@ -64,21 +57,21 @@ fn runs_in(cgroup: Option<&Cgroup>, units: &[String], containers: &[String]) -> 
         && (containers.is_empty() || containers.iter().any(is_container))
 }
 
-/// As systemctl has it: a name without a type is a service's.
+/// As for systemctl, a name without a type is a service's.
 fn matches_unit(unit: &str, wanted: &str) -> bool {
     unit == wanted || (!wanted.contains('.') && unit.strip_suffix(".service") == Some(wanted))
 }
 
-/// As docker has it: the start of an id is enough, if it is not too short.
+/// As for docker, the start of an id is enough if it is not too short.
 fn matches_container(id: &str, wanted: &str) -> bool {
     id == wanted || (wanted.len() >= 6 && id.len() == 64 && id.starts_with(wanted))
 }
 
-/// The filters on targets, for a call whose target the probes could not name;
-/// it may be known by now.
+/// Applies the filters on targets to a call whose target the probes did not
+/// know. `target` is the process if it is known by now.
 pub fn wants_undecided(filters: &Filters, call: &Call, target: Option<&Process>) -> bool {
     let Some(target) = target else {
-        // Only the number that was asked for can tell.
+        // Only the number in the call's arguments can pass.
         let (number, is_global) = match (call.syscall, call.pidfd) {
             (_, Some(pidfd)) => (pidfd.pid.map_or(0, u32::cast_signed), true),
             (Syscall::Tkill, _) => return false,
@@ -122,12 +115,12 @@ mod tests {
             ("nginx.socket", false),
             ("ngin", false),
         ] {
-            let places = Places {
+            let filters = NameFilters {
                 units: vec![wanted.to_owned()],
-                ..Places::default()
+                ..NameFilters::default()
             };
-            assert_eq!(places.wants_sender(&nginx), matches, "{wanted}");
-            assert!(!places.wants_sender(&Names::default()), "{wanted}");
+            assert_eq!(filters.wants_sender(&nginx), matches, "{wanted}");
+            assert!(!filters.wants_sender(&Names::default()), "{wanted}");
         }
     }
 
@@ -135,14 +128,14 @@ mod tests {
     fn a_container_may_be_named_by_the_start_of_its_id() {
         let docker = running_in(format!("/docker/{CONTAINER}").as_bytes());
         for (wanted, matches) in [(CONTAINER, true), ("0123456", true), ("0123", false)] {
-            let places = Places {
+            let filters = NameFilters {
                 target_containers: vec![wanted.to_owned()],
-                ..Places::default()
+                ..NameFilters::default()
             };
             let targets = [Names::default(), docker.clone()];
-            assert_eq!(places.wants_targets(targets.iter()), matches, "{wanted}");
-            assert!(places.wants_sender(&Names::default()));
-            assert!(!places.wants_targets(std::iter::empty()));
+            assert_eq!(filters.wants_targets(targets.iter()), matches, "{wanted}");
+            assert!(filters.wants_sender(&Names::default()));
+            assert!(!filters.wants_targets(std::iter::empty()));
         }
     }
 

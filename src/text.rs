@@ -1,18 +1,20 @@
-//! Hostile bytes as text, losslessly.
+//! Hostile bytes as text, without loss.
 //!
-//! Whatever a process can name (comm, arguments, paths, cgroups) is bytes, and JSON is UTF-8. The
-//! rule, in full:
+//! Names that a process can choose (comm, arguments, paths, cgroups) are bytes,
+//! and JSON is UTF-8. The whole rule:
 //!
-//! - a byte that is not part of valid UTF-8 becomes `\xNN`, two lower-case hexadecimal digits;
-//! - a backslash becomes `\x5c`, but only where an `x` follows it, the one case that could be taken
-//!   for such an escape;
-//! - everything else, control characters and other backslashes included, stays as it is (the JSON
-//!   writer escapes what JSON asks for).
+//! - A byte that is not part of valid UTF-8 becomes `\xNN`, with two lower-case
+//!   hexadecimal digits.
+//! - A backslash becomes `\x5c` if an `x` follows, because that could be taken
+//!   for such an escape.
+//! - Everything else stays as it is, including control characters and other
+//!   backslashes. (The JSON encoder escapes what JSON requires.)
 //!
-//! So ordinary names read as they are, and every `\xNN` found in the text is one byte: replacing
-//! them from left to right gives the bytes back. systemd's own `\x2d` in a unit name therefore
-//! reads `\x5cx2d` in a path. Texts put one behind the other keep the rule only if the first does
-//! not end in a backslash, so a reader decodes each value by itself.
+//! So ordinary names stay readable, and each `\xNN` in a text is one byte:
+//! replacing them from left to right restores the bytes. systemd's own `\x2d`
+//! in a unit's name therefore reads `\x5cx2d` in a path. Decode each value
+//! alone: if a text ends with a backslash, the text after it could complete an
+//! escape.
 
 use std::borrow::Cow;
 
@@ -21,7 +23,8 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 /// The length of one `\xNN`.
 const ESCAPE: usize = 4;
 
-/// Appends `bytes` to `out` by this module's rule. Allocates nothing but `out`'s own growth.
+/// Appends `bytes` to `out` by this module's rule. Allocates only to grow
+/// `out`.
 pub fn push_text(out: &mut String, bytes: &[u8]) {
     for chunk in bytes.utf8_chunks() {
         let mut rest = chunk.valid();
@@ -44,8 +47,8 @@ fn push_byte(out: &mut String, byte: u8) {
     }
 }
 
-/// Appends as much of `bytes` as takes at most `limit` bytes of text, never part of a character or
-/// of an escape. Gives back how many of `bytes` that was: fewer than there are if the text is cut.
+/// Appends as many of `bytes` as fit into `limit` bytes of text, and never a
+/// part of a character or of an escape. Returns how many of `bytes` that were.
 pub fn push_text_within(out: &mut String, bytes: &[u8], limit: usize) -> usize {
     let (mut taken, mut room) = (0, limit);
     for chunk in bytes.utf8_chunks() {
@@ -76,10 +79,9 @@ pub fn push_text_within(out: &mut String, bytes: &[u8], limit: usize) -> usize {
     taken
 }
 
-/// `bytes` by this module's rule, borrowed where nothing has to change.
-#[must_use]
+/// `bytes` by this module's rule, borrowed if nothing has to change.
 pub fn text(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
+    match str::from_utf8(bytes) {
         Ok(plain) if !plain.contains(r"\x") => Cow::Borrowed(plain),
         _ => {
             let mut out = String::with_capacity(bytes.len().saturating_add(16));
@@ -89,9 +91,8 @@ pub fn text(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// The bytes behind a text written by [`push_text`]. A `\x` without two hexadecimal digits, which
-/// [`push_text`] never writes, stands for itself.
-#[must_use]
+/// The bytes of a text that [`push_text`] has written. A `\x` without two
+/// hexadecimal digits, which it never writes, stays as it is.
 pub fn decode(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

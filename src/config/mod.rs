@@ -17,7 +17,7 @@ use crate::{
     cli::TraceArgs,
     event::Syscall,
     identity::Users,
-    select::Places,
+    select::NameFilters,
     sink::{FileConfig, Fsync, Output, Rotation, SinkConfig},
     trace::{Filters, Options},
 };
@@ -47,8 +47,8 @@ impl std::error::Error for Invalid {}
 pub struct Config {
     /// What the probes do.
     pub trace: Options,
-    /// Where senders and targets must run.
-    pub places: Places,
+    /// What senders and targets must run in.
+    pub name_filters: NameFilters,
     /// Longest time between two readings of the rings.
     pub poll_interval: Duration,
     /// Time between status lines.
@@ -135,7 +135,7 @@ impl Config {
                 args: args.args.unwrap_or_default(),
                 attach: args.attach.unwrap_or_default(),
             },
-            places: Places {
+            name_filters: NameFilters {
                 units: args.unit,
                 containers: args.container,
                 target_units: args.target_unit,

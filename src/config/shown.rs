@@ -92,7 +92,7 @@ fn keys(config: &Config) -> Vec<(&'static str, Value)> {
         )
     };
     let filters = &config.trace.filters;
-    let places = &config.places;
+    let names = &config.name_filters;
     let output = match &config.output {
         Destination::Stdout => "stdout".to_owned(),
         Destination::File(path) => path.to_string_lossy().into_owned(),
@@ -120,10 +120,10 @@ fn keys(config: &Config) -> Vec<(&'static str, Value)> {
         ("target_comm", texts(&filters.target_comms)),
         ("sender_uid", numbers(&filters.sender_uids)),
         ("target_uid", numbers(&filters.target_uids)),
-        ("unit", texts(&places.units)),
-        ("container", texts(&places.containers)),
-        ("target_unit", texts(&places.target_units)),
-        ("target_container", texts(&places.target_containers)),
+        ("unit", texts(&names.units)),
+        ("container", texts(&names.containers)),
+        ("target_unit", texts(&names.target_units)),
+        ("target_container", texts(&names.target_containers)),
         ("args", text(config.trace.args.name().to_owned())),
         ("poll_interval", text(show_time(config.poll_interval))),
         (

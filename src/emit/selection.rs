@@ -3,7 +3,7 @@
 use super::named::NamedCall;
 use crate::{
     config::{Config, filters_shown},
-    select::{Places, wants_undecided},
+    select::{NameFilters, wants_undecided},
     trace::Filters,
 };
 
@@ -11,7 +11,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Selection {
     filters: Filters,
-    places: Places,
+    name_filters: NameFilters,
     shown: String,
 }
 
@@ -20,7 +20,7 @@ impl Selection {
     pub fn new(config: &Config) -> Self {
         Self {
             filters: config.trace.filters.clone(),
-            places: config.places.clone(),
+            name_filters: config.name_filters.clone(),
             shown: filters_shown(config),
         }
     }
@@ -32,8 +32,8 @@ impl Selection {
 
     /// Whether a call passes.
     pub fn wants(&self, call: &NamedCall<'_>) -> bool {
-        self.places.wants_sender(&call.sender)
-            && self.places.wants_targets(call.target_names())
+        self.name_filters.wants_sender(&call.sender)
+            && self.name_filters.wants_targets(call.target_names())
             && (!call.call.undecided
                 || wants_undecided(&self.filters, call.call, call.target_process()))
     }
