@@ -15,14 +15,6 @@ pub struct SinkConfig {
 impl SinkConfig {
     /// The default of [`queue_bytes`](Self::queue_bytes): 8 MiB.
     pub const QUEUE_BYTES: usize = 8 << 20;
-
-    /// An output with a queue of the default size.
-    pub fn new(output: Output) -> Self {
-        Self {
-            output,
-            queue_bytes: Self::QUEUE_BYTES,
-        }
-    }
 }
 
 /// Where lines go.

@@ -34,6 +34,6 @@ mod writer;
 pub use self::{
     config::{FileConfig, Fsync, Output, Rotation, SinkConfig},
     patience::Patience,
-    stats::{Closed, Refused, SinkGone, SinkStats},
+    stats::{Closed, Refused, SinkGone},
     writer::Sink,
 };

@@ -25,11 +25,6 @@ impl Patience {
         }
     }
 
-    /// Wait until `end`, whatever is written.
-    pub fn until(end: Instant) -> Self {
-        Self::new(end, Duration::MAX)
-    }
-
     /// How long to wait further, if so many bytes were written by `now`.
     pub fn left(&mut self, written: u64, now: Instant) -> Duration {
         if self.written != written {
@@ -59,7 +54,7 @@ mod tests {
         assert_eq!(patience.left(1, start + ms(400)), ms(210));
         assert_eq!(patience.left(2, start + ms(800)), ms(200));
         assert_eq!(patience.left(3, start + ms(1001)), ms(0));
-        let mut patience = Patience::until(start + ms(1000));
+        let mut patience = Patience::new(start + ms(1000), Duration::MAX);
         assert_eq!(patience.left(0, start + ms(900)), ms(100));
     }
 }

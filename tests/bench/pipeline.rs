@@ -122,7 +122,10 @@ fn as_call(bytes: &[u8]) -> Result<Call> {
 
 fn sink() -> Result<Sink> {
     let null = File::options().write(true).open("/dev/null")?;
-    Sink::open(SinkConfig::new(Output::Descriptor(null.into())))
+    Sink::open(SinkConfig {
+        output: Output::Descriptor(null.into()),
+        queue_bytes: SinkConfig::QUEUE_BYTES,
+    })
 }
 
 /// An emitter into nothing, with the names that the calls need.

@@ -8,11 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sigtrail::sink::{Output, Patience, Refused};
+use sigtrail::sink::{Output, Refused};
 
 use crate::{
     Disk, ENOSPC, append, by_size, close, directory, fill, in_child, line, lines, open,
-    open_with_queue, push, read, rotating,
+    open_with_queue, push, read, rotating, until,
 };
 
 #[test]
@@ -180,7 +180,7 @@ fn closing_on_a_full_disk_tells_what_is_unwritten_and_leaves_no_torn_line() {
     let mut sink = open(append(&log));
     (0..200).for_each(|number| sink.push(line(number).as_bytes()).unwrap());
     let start = Instant::now();
-    let closed = sink.close(Patience::until(start + Duration::from_millis(50)));
+    let closed = sink.close(until(start + Duration::from_millis(50)));
     assert!(start.elapsed() < Duration::from_secs(5));
     let written = usize::try_from(closed.stats.lines_written).unwrap();
     assert_eq!(
@@ -206,7 +206,7 @@ fn devices_are_written_as_plain_files() {
         assert_eq!(fill(&mut sink, count), (0, Refused::Failing));
         assert_eq!(sink.stats().errors, [(ENOSPC, 1)]);
         assert_eq!(
-            sink.close(Patience::until(Instant::now())).unwritten_lines,
+            sink.close(until(Instant::now())).unwritten_lines,
             count as u64
         );
     }

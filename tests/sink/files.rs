@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sigtrail::sink::{FileConfig, Fsync, Output, Sink, SinkConfig};
+use sigtrail::sink::{FileConfig, Fsync, Output, Sink};
 
 use crate::{
-    again, append, by_size, close, directory, eventually, files, in_child, line, names, open,
-    pump_until_empty, push, read, refusal, rotating,
+    again, append, by_size, close, config, directory, eventually, files, in_child, line, names,
+    open, pump_until_empty, push, read, refusal, rotating,
 };
 
 #[test]
@@ -142,7 +142,7 @@ fn a_directory_that_others_can_change_is_refused() {
             (append(&log), plain),
             (rotating(&log, by_size(1000, 1)), rotated),
         ] {
-            let message = Sink::open(SinkConfig::new(output))
+            let message = Sink::open(config(output))
                 .err()
                 .map(|error| error.to_string());
             match (message, refused) {

@@ -74,8 +74,15 @@ fn directory() -> TempDir {
     directory
 }
 
+fn config(output: Output) -> SinkConfig {
+    SinkConfig {
+        output,
+        queue_bytes: SinkConfig::QUEUE_BYTES,
+    }
+}
+
 fn open(output: Output) -> Sink {
-    Sink::open(SinkConfig::new(output)).unwrap()
+    Sink::open(config(output)).unwrap()
 }
 
 fn open_with_queue(output: Output, queue_bytes: usize) -> Sink {
@@ -109,7 +116,7 @@ fn by_size(max_size: u64, keep: u32) -> Rotation {
 fn refusal(output: Output) -> String {
     format!(
         "{:#}",
-        Sink::open(SinkConfig::new(output)).expect_err("it was opened")
+        Sink::open(config(output)).expect_err("it was opened")
     )
 }
 
@@ -168,8 +175,13 @@ fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// Wait until `end`, whatever the output takes.
+fn until(end: Instant) -> Patience {
+    Patience::new(end, Duration::MAX)
+}
+
 fn close(sink: Sink) -> Closed {
-    let closed = sink.close(Patience::until(Instant::now() + PATIENCE));
+    let closed = sink.close(until(Instant::now() + PATIENCE));
     assert_eq!(closed.unwritten_lines, 0, "{closed:?}");
     closed
 }

@@ -8,11 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sigtrail::sink::{Patience, Refused, Rotation};
+use sigtrail::sink::{Refused, Rotation};
 
 use crate::{
     Disk, EFBIG, ENOSPC, append, by_size, close, directory, eventually, files, fill, in_child,
     line, lines, names, open, open_with_queue, pump_until_empty, push, read, read_all, rotating,
+    until,
 };
 
 #[test]
@@ -203,7 +204,7 @@ fn a_file_size_limit_rotates_and_kills_nobody() {
             errors.iter().map(|error| error.0).collect::<Vec<_>>(),
             [EFBIG]
         );
-        let closed = sink.close(Patience::until(Instant::now()));
+        let closed = sink.close(until(Instant::now()));
         assert!(closed.unwritten_lines > 0);
         let whole = taken - usize::try_from(closed.unwritten_lines).unwrap();
         assert!(read(&plain) == lines(0..whole), "no torn line is left");

@@ -11,11 +11,11 @@ use std::{
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use sigtrail::sink::{Output, Patience, Refused, Sink, SinkConfig, SinkGone};
+use sigtrail::sink::{Output, Refused, Sink, SinkGone};
 
 use crate::{
-    PATIENCE, again, append, close, directory, fill, in_child, line, lines, open, open_with_queue,
-    push, read, refusal,
+    PATIENCE, again, append, close, config, directory, fill, in_child, line, lines, open,
+    open_with_queue, push, read, refusal, until,
 };
 
 fn drain(reader: &mut impl Read) -> String {
@@ -126,7 +126,7 @@ fn a_reader_that_goes_away_ends_the_sink() {
         push(&mut sink, "two\n");
         assert_eq!(sink.pump(Instant::now()), Err(SinkGone));
         assert_eq!(sink.next_wake(Instant::now()), None);
-        let closed = sink.close(Patience::until(Instant::now() + PATIENCE));
+        let closed = sink.close(until(Instant::now() + PATIENCE));
         assert_eq!((closed.gone, closed.unwritten_lines), (Some(SinkGone), 1));
     }
     for (reader, writer) in [pipe(), socket()] {
@@ -193,7 +193,7 @@ fn a_descriptor_without_write_access_is_refused() {
 fn a_closed_stdout_is_refused_and_a_null_one_is_not() {
     if in_child() {
         let closed = std::env::var_os("SINK_CLOSED").is_some();
-        match Sink::open(SinkConfig::new(Output::Stdout)) {
+        match Sink::open(config(Output::Stdout)) {
             Err(error) => assert!(
                 closed && format!("{error:#}").contains("-o FILE"),
                 "{error:#}"
