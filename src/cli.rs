@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{
-    ArgAction, Parser, Subcommand, ValueHint,
+    ArgAction, Parser, Subcommand, ValueEnum, ValueHint,
     builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser},
 };
 use serde::Deserialize;
@@ -11,7 +11,6 @@ use serde::Deserialize;
 use crate::{
     config::values::{self, Destination, from_file},
     event::Syscall,
-    manual::What,
     names::SignalSet,
     sink::Fsync,
     trace::{Args, Attach},
@@ -75,6 +74,26 @@ pub enum Command {
         /// What to print
         what: What,
     },
+}
+
+/// What can be generated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// sigtrail(8), the command
+    #[value(name = "sigtrail.8")]
+    Command,
+    /// sigtrail.toml(5), the configuration file
+    #[value(name = "sigtrail.toml.5")]
+    File,
+    /// sigtrail-events(7), the lines
+    #[value(name = "sigtrail-events.7")]
+    Events,
+    /// Completions for bash
+    Bash,
+    /// Completions for zsh
+    Zsh,
+    /// Completions for fish
+    Fish,
 }
 
 /// Options of a traced run: those of the command line, of which most can stand

@@ -12,30 +12,10 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use clap::{CommandFactory, ValueEnum};
+use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::cli::Cli;
-
-/// What can be generated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum What {
-    /// sigtrail(8), the command
-    #[value(name = "sigtrail.8")]
-    Command,
-    /// sigtrail.toml(5), the configuration file
-    #[value(name = "sigtrail.toml.5")]
-    File,
-    /// sigtrail-events(7), the lines
-    #[value(name = "sigtrail-events.7")]
-    Events,
-    /// Completions for bash
-    Bash,
-    /// Completions for zsh
-    Zsh,
-    /// Completions for fish
-    Fish,
-}
+use crate::cli::{Cli, What};
 
 /// Prints it on stdout.
 ///
