@@ -6,7 +6,7 @@ use toml::Value;
 
 use super::{
     Config,
-    values::{Destination, show_fsync, show_signals, show_size, show_time},
+    values::{Destination, show_fsync, show_size, show_time},
 };
 use crate::event::Syscall;
 
@@ -112,7 +112,7 @@ fn keys(config: &Config) -> Vec<(&'static str, Value)> {
         ("metrics_file", text(metrics.to_string_lossy().into_owned())),
         ("sender_pid", numbers(&filters.sender_pids)),
         ("target_pid", numbers(&filters.target_pids)),
-        ("signal", text(show_signals(&filters.signals))),
+        ("signal", text(filters.signals.to_string())),
         ("failed", Value::Boolean(filters.failed)),
         ("fatal", Value::Boolean(filters.fatal)),
         ("syscall", calls(&filters.syscalls)),

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::{
     event::Syscall,
-    names::{SIGRTMAX, SignalSet, signal_name},
+    names::SignalSet,
     sink::Fsync,
     trace::{Args, Attach, COMM_MAX},
 };
@@ -237,24 +237,6 @@ pub fn show_size(bytes: u64) -> String {
     bytes.to_string()
 }
 
-/// A set of signals as it is read; empty for all of them.
-pub fn show_signals(set: &SignalSet) -> String {
-    let names = |wanted: bool| {
-        let named: Vec<_> = (0..=SIGRTMAX)
-            .filter(|&number| set.contains(number) == wanted)
-            .map(|number| signal_name(number).to_string())
-            .collect();
-        named
-    };
-    // Only a list that names none to include has the other numbers, too.
-    if set.other {
-        let excluded = names(false).into_iter().map(|name| format!("!{name}"));
-        excluded.collect::<Vec<_>>().join(",")
-    } else {
-        names(true).join(",")
-    }
-}
-
 /// When to flush, as it is read.
 pub fn show_fsync(fsync: Fsync) -> String {
     match fsync {
@@ -414,15 +396,5 @@ mod tests {
         for text in ["never", "rotation", "1s"] {
             assert_eq!(show_fsync(fsync(text).unwrap()), text);
         }
-        for text in ["SIGHUP,SIGKILL", "!SIGURG", "!0,!SIGCHLD", "0,SIGRTMIN+3"] {
-            let set = text.parse::<SignalSet>().unwrap();
-            assert_eq!(
-                show_signals(&set),
-                text.replace("!0", &format!("!{}", signal_name(0)))
-                    .replace("0,SIGRT", &format!("{},SIGRT", signal_name(0)))
-            );
-            assert_eq!(show_signals(&set).parse(), Ok(set));
-        }
-        assert_eq!(show_signals(&SignalSet::ALL), "");
     }
 }

@@ -208,6 +208,20 @@ fn bit(number: i32) -> u64 {
         .unwrap_or(0)
 }
 
+impl fmt::Display for SignalSet {
+    /// Writes the list that reads as this set; nothing for all of them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Only a list that includes nothing by name has the other numbers, too.
+        let sign = if self.other { "!" } else { "" };
+        let listed = (0..=SIGRTMAX).filter(|&number| self.contains(number) != self.other);
+        for (index, number) in listed.enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            write!(f, "{comma}{sign}{}", signal_name(number))?;
+        }
+        Ok(())
+    }
+}
+
 impl FromStr for SignalSet {
     type Err = SignalError;
 
@@ -392,6 +406,14 @@ mod tests {
     }
 
     #[test]
+    fn a_set_is_written_by_what_it_includes_or_excludes() {
+        for list in ["SIGHUP,SIGKILL", "!SIGURG", "!0,!SIGCHLD", "0,SIGRTMIN+3"] {
+            assert_eq!(set(list).to_string(), list);
+        }
+        assert_eq!(SignalSet::ALL.to_string(), "");
+    }
+
+    #[test]
     fn a_refusal_names_the_item_and_says_what_is_accepted() {
         let accepted = "use a name such as TERM or SIGRTMIN+3, or a number from 0 to 64";
         assert_eq!(
@@ -437,6 +459,9 @@ mod tests {
             for number in -1..=65 {
                 prop_assert_eq!(included.contains(number), chosen.contains(&number));
                 prop_assert_eq!(excluded.contains(number), !chosen.contains(&number));
+            }
+            for written in [included, excluded] {
+                prop_assert_eq!(set(&written.to_string()), written);
             }
         }
 
