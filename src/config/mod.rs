@@ -4,12 +4,7 @@ mod file;
 mod shown;
 pub mod values;
 
-use std::{
-    fmt,
-    io::{self, IsTerminal},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{fmt, path::PathBuf, time::Duration};
 
 pub use self::shown::{FILTERS, differences, filters_shown, shown};
 use self::values::Destination;
@@ -67,20 +62,8 @@ pub struct Config {
     pub queue_bytes: usize,
     /// Where Prometheus finds the counters.
     pub metrics_file: Option<PathBuf>,
-    /// What a line looks like.
-    pub format: Format,
-}
-
-/// What a line looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// A JSON object.
-    Json,
-    /// Columns for people.
-    Pretty {
-        /// With terminal escapes.
-        colour: bool,
-    },
+    /// Aligned lines for people instead of JSON.
+    pub pretty: bool,
 }
 
 impl Config {
@@ -112,10 +95,6 @@ impl Config {
         let syscalls = (args.syscall.iter())
             .filter_map(|name| Syscall::from_name(name))
             .collect();
-        let output = args.output.unwrap_or_default();
-        let colour = output.file().is_none()
-            && io::stdout().is_terminal()
-            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let limit = |bytes: Option<u64>| bytes.filter(|&bytes| bytes > 0);
         Ok(Self {
             trace: Options {
@@ -146,7 +125,7 @@ impl Config {
                 .filter(|time| !time.is_zero()),
             count: args.count,
             duration: args.duration,
-            output,
+            output: args.output.unwrap_or_default(),
             rotation: Rotation {
                 max_size: limit(args.rotate_size),
                 max_age: args.rotate_age.filter(|time| !time.is_zero()),
@@ -157,11 +136,7 @@ impl Config {
             fsync: args.fsync.unwrap_or(Fsync::Never),
             queue_bytes: args.queue_size.unwrap_or(SinkConfig::QUEUE_BYTES),
             metrics_file: (args.metrics_file).filter(|path| !path.as_os_str().is_empty()),
-            format: if args.pretty {
-                Format::Pretty { colour }
-            } else {
-                Format::Json
-            },
+            pretty: args.pretty,
         })
     }
 

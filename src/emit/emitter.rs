@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use super::{
     encode::Encoder,
     fit::{fitting, recipient_json, room},
+    format::Format,
     named::NamedCall,
     outlet::Outlet,
     selection::Selection,
@@ -44,7 +45,7 @@ impl Emitter {
         Self {
             outlet: Outlet::new(sink, config.queue_bytes),
             stamp: Stamp::new(name.nodename().to_string_lossy().into_owned()),
-            encoder: Encoder::new(config.format),
+            encoder: Encoder::new(Format::of(config)),
             selection: Selection::new(config),
             losses: Losses::default(),
             refusal: None,

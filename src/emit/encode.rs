@@ -4,13 +4,11 @@ use serde_json::value::RawValue;
 
 use super::{
     fit::{fitting, push_fitting},
+    format::Format,
     json_cache::JsonCache,
     pretty::Pretty,
 };
-use crate::{
-    config::Format,
-    record::{Context, Endpoints, Head, Limits, Lost, Signal, Status, push_line},
-};
+use crate::record::{Context, Endpoints, Head, Limits, Lost, Signal, Status, push_line};
 
 /// Encodes records.
 #[derive(Debug)]

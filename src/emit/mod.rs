@@ -19,6 +19,7 @@
 mod emitter;
 mod encode;
 mod fit;
+mod format;
 mod json_cache;
 mod named;
 mod outlet;
