@@ -37,8 +37,8 @@ use std::{
 use anyhow::Result;
 
 use crate::{
-    cli::{Cli, Command, TraceArgs},
-    config::Config,
+    cli::{Cli, Command},
+    config::{Config, TraceArgs},
     identity::Users,
 };
 

@@ -1,14 +1,27 @@
 //! The configuration file: who may have written it, and what it says.
 
-use std::{fs::File, io::Read, os::unix::fs::MetadataExt, path::Path};
+use std::{collections::BTreeMap, fmt, fs::File, io::Read, os::unix::fs::MetadataExt, path::Path};
 
 use rustix::{
     fs::{Mode, OFlags, open},
     process::geteuid,
 };
+use serde::{Deserialize, Deserializer};
+use toml::{Spanned, Table, Value};
 
-use super::Invalid;
-use crate::cli::TraceArgs;
+use super::options::{ROWS, TraceArgs};
+
+/// A configuration that is refused, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid(pub String);
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Invalid {}
 
 /// No configuration is this long.
 const MOST_BYTES: u64 = 1 << 20;
@@ -73,15 +86,37 @@ fn text(bytes: Vec<u8>) -> Result<String, String> {
 
 /// Reads the text of a configuration file. An error says where.
 fn parse(text: &str) -> Result<TraceArgs, (usize, String)> {
-    toml::from_str(text).map_err(|error| {
-        let start = error.span().map_or(0, |span| span.start.min(text.len()));
-        // The rest of it lists all keys there are, or is the line itself.
-        let why = error.message().lines().collect::<Vec<_>>().join(", ");
-        let why = why.split(", expected one of").next().unwrap_or(&why);
-        let why = why.replace("unknown field", "unknown key");
-        let key = key_at(text, start).map_or(String::new(), |key| format!("{key}: "));
-        (line_at(text.as_bytes(), start), format!("{key}{why}"))
-    })
+    let refused = |at: usize, why: &str| {
+        let why = why.lines().collect::<Vec<_>>().join(", ");
+        let key = key_at(text, at).map_or(String::new(), |key| format!("{key}: "));
+        (line_at(text.as_bytes(), at), format!("{key}{why}"))
+    };
+    let values: BTreeMap<Spanned<String>, Spanned<AnyValue>> =
+        toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start.min(text.len()));
+            refused(start, error.message())
+        })?;
+    let mut args = TraceArgs::default();
+    for (key, value) in values {
+        let (start, key) = (key.span().start, key.into_inner());
+        let row = (ROWS.iter().find(|row| row.key == key))
+            .ok_or_else(|| refused(start, &format!("unknown key `{key}`")))?;
+        let (start, value) = (value.span().start, value.into_inner().0);
+        (row.read)(&mut args, &value).map_err(|why| refused(start, &why))?;
+    }
+    Ok(args)
+}
+
+/// A value of the file, whatever it is.
+struct AnyValue(Value);
+
+impl<'de> Deserialize<'de> for AnyValue {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        // A number too large for TOML is no better than a table, which no option
+        // takes.
+        let value = Value::deserialize(from).unwrap_or_else(|_| Table::new().into());
+        Ok(Self(value))
+    }
 }
 
 fn line_at(bytes: &[u8], place: usize) -> usize {
@@ -111,48 +146,10 @@ fn key_at(text: &str, place: usize) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        cli::Cli,
-        config::{Config, shown::table},
-        identity::Users,
-    };
-
-    const DEFAULT: &str = include_str!("../../config/sigtrail.toml");
-    /// What only a command line can ask for.
-    const FLAGS_ONLY: [&str; 6] = ["config", "count", "duration", "help", "pretty", "version"];
-
-    #[test]
-    fn the_installed_file_says_the_defaults() {
-        let found: toml::Table = toml::from_str(DEFAULT).unwrap();
-        let config = Config::new(&TraceArgs::default(), &Users::system()).unwrap();
-        assert_eq!(found, table(&config));
-        // And it means what it says.
-        parse(DEFAULT).unwrap();
-    }
-
-    #[test]
-    fn the_installed_file_has_every_option_and_describes_it() {
-        let found: toml::Table = toml::from_str(DEFAULT).unwrap();
-        let mut options: Vec<_> = Cli::command()
-            .get_arguments()
-            .filter_map(|option| option.get_long().map(|name| name.replace('-', "_")))
-            .filter(|name| !FLAGS_ONLY.contains(&name.as_str()))
-            .collect();
-        options.sort_unstable();
-        let mut keys: Vec<_> = found.keys().cloned().collect();
-        keys.sort_unstable();
-        assert_eq!(keys, options);
-        let mut described = false;
-        for line in DEFAULT.lines() {
-            let is_key = keys.iter().any(|key| line.starts_with(&format!("{key} =")));
-            assert!(!is_key || described, "{line}");
-            described = line.starts_with('#');
-        }
-    }
+    use crate::config::options::SAMPLE;
 
     #[test]
     fn a_refusal_names_line_and_key() {
@@ -194,9 +191,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn garbage_is_refused_without_a_panic(text in "\\PC{0,80}", at in 0..DEFAULT.len(), to: char) {
+        fn garbage_is_refused_without_a_panic(text in "\\PC{0,80}", at in 0..SAMPLE.len(), to: char) {
             let _ = parse(&text);
-            let mut mutated: Vec<char> = DEFAULT.chars().collect();
+            let mut mutated: Vec<char> = SAMPLE.chars().collect();
             let at = at.min(mutated.len() - 1);
             mutated[at] = to;
             let _ = parse(&mutated.into_iter().collect::<String>());

@@ -1,70 +1,34 @@
 //! File and flags -> one validated configuration.
 
+mod amounts;
 mod file;
+mod options;
 mod shown;
-pub mod values;
+mod table;
+mod values;
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::path::Path;
 
-pub use self::shown::{FILTERS, differences, filters_shown, shown};
-use self::values::Destination;
+pub use self::{
+    file::Invalid,
+    options::{Config, SAMPLE, TraceArgs},
+    shown::{filters_shown, shown},
+};
+use self::{
+    options::ROWS,
+    shown::in_order,
+    table::Change,
+    values::{Pid, ThreadName, User},
+};
 use crate::{
-    cli::TraceArgs,
-    event::Syscall,
     identity::Users,
     select::NameFilters,
-    sink::{FileConfig, Fsync, Output, Rotation, SinkConfig},
+    sink::{FileConfig, Output, Rotation, SinkConfig},
     trace::{Filters, Options},
 };
 
 /// Where packages install the file. Only the unit reads it from there.
 pub const INSTALLED: &str = "/etc/sigtrail/sigtrail.toml";
-
-const RING_BYTES: usize = 4 << 20;
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
-const STATUS_INTERVAL: Duration = Duration::from_secs(60);
-const KEEP: u32 = 10;
-
-/// A configuration that is refused, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invalid(pub String);
-
-impl fmt::Display for Invalid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Invalid {}
-
-/// What a run does. All values are in range.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// What the probes do.
-    pub trace: Options,
-    /// What senders and targets must run in.
-    pub name_filters: NameFilters,
-    /// Longest time between two readings of the rings.
-    pub poll_interval: Duration,
-    /// Time between status lines.
-    pub status_interval: Option<Duration>,
-    /// Signal lines to stop after.
-    pub count: Option<u64>,
-    /// Time to stop after.
-    pub duration: Option<Duration>,
-    /// Where lines go.
-    pub output: Destination,
-    /// When the output file is replaced, if it ever is.
-    pub rotation: Rotation,
-    /// When the output file is flushed to the disk.
-    pub fsync: Fsync,
-    /// Bytes of lines that may wait.
-    pub queue_bytes: usize,
-    /// Where Prometheus finds the counters.
-    pub metrics_file: Option<PathBuf>,
-    /// Aligned lines for people instead of JSON.
-    pub pretty: bool,
-}
 
 impl Config {
     /// The defaults, overridden by the file that the command line names,
@@ -73,11 +37,11 @@ impl Config {
     /// # Errors
     /// [`Invalid`]: what is wrong with which value.
     pub fn new(args: &TraceArgs, users: &Users) -> Result<Self, Invalid> {
-        let given = match &args.config {
+        let file = match &args.config {
             Some(path) => file::read(path)?,
             None => TraceArgs::default(),
         };
-        Self::of(args.clone().over(given), users)
+        Self::of(args.clone().over(file), users)
     }
 
     /// What a configuration file of these bytes makes by itself.
@@ -89,84 +53,153 @@ impl Config {
     }
 
     fn of(args: TraceArgs, users: &Users) -> Result<Self, Invalid> {
-        let uids = |option, texts: &[String]| {
-            (texts.iter().map(|text| uid(option, text, users))).collect::<Result<_, _>>()
-        };
-        let syscalls = (args.syscall.iter())
-            .filter_map(|name| Syscall::from_name(name))
-            .collect();
-        let limit = |bytes: Option<u64>| bytes.filter(|&bytes| bytes > 0);
-        Ok(Self {
-            trace: Options {
-                filters: Filters {
-                    sender_uids: uids("sender-uid", &args.sender_uid)?,
-                    target_uids: uids("target-uid", &args.target_uid)?,
-                    sender_pids: args.sender_pid,
-                    target_pids: args.target_pid,
-                    sender_comms: args.sender_comm,
-                    target_comms: args.target_comm,
-                    signals: args.signal.unwrap_or_default(),
-                    syscalls,
-                    failed: args.failed,
-                    fatal: args.fatal,
-                },
-                ring_bytes: args.ring_size.unwrap_or(RING_BYTES),
-                args: args.args.unwrap_or_default(),
-                attach: args.attach.unwrap_or_default(),
-            },
-            name_filters: NameFilters {
-                units: args.unit,
-                containers: args.container,
-                target_units: args.target_unit,
-                target_containers: args.target_container,
-            },
-            poll_interval: args.poll_interval.unwrap_or(POLL_INTERVAL),
-            status_interval: Some(args.status_interval.unwrap_or(STATUS_INTERVAL))
-                .filter(|time| !time.is_zero()),
-            count: args.count,
-            duration: args.duration,
-            output: args.output.unwrap_or_default(),
-            rotation: Rotation {
-                max_size: limit(args.rotate_size),
-                max_age: args.rotate_age.filter(|time| !time.is_zero()),
-                keep: args.keep.unwrap_or(KEEP),
-                max_total: limit(args.max_total),
-                compress: args.compress.unwrap_or(true),
-            },
-            fsync: args.fsync.unwrap_or(Fsync::Never),
-            queue_bytes: args.queue_size.unwrap_or(SinkConfig::QUEUE_BYTES),
-            metrics_file: (args.metrics_file).filter(|path| !path.as_os_str().is_empty()),
-            pretty: args.pretty,
-        })
+        let mut config = Self::with_defaults(args);
+        for row in ROWS {
+            (row.resolve)(&mut config, users)
+                .map_err(|why| Invalid(format!("{} {why}", row.key.replace('_', "-"))))?;
+        }
+        Ok(config)
+    }
+
+    /// Takes from a configuration that was read again what a reload can change.
+    /// Returns the keys of what it would change, too, but only a restart can.
+    pub fn adopt(&mut self, new: &Self) -> Vec<&'static str> {
+        let mut waiting = Vec::new();
+        for row in in_order() {
+            match row.change {
+                Change::Reload | Change::Filter => (row.adopt)(self, new),
+                Change::Restart if (row.show)(self) != (row.show)(new) => waiting.push(row.key),
+                Change::Restart => {}
+            }
+        }
+        waiting
+    }
+
+    /// How calls are traced.
+    pub fn tracing(&self) -> Options {
+        Options {
+            filters: self.filters(),
+            ring_bytes: self.ring_size.in_memory(),
+            args: self.args,
+            attach: self.attach,
+        }
+    }
+
+    /// The filters that the probes apply.
+    pub fn filters(&self) -> Filters {
+        let pids = |pids: &[Pid]| pids.iter().map(|pid| pid.0).collect();
+        let uids = |users: &[User]| users.iter().filter_map(User::uid).collect();
+        let comms = |names: &[ThreadName]| names.iter().map(|name| name.0.clone()).collect();
+        Filters {
+            sender_pids: pids(&self.sender_pid),
+            target_pids: pids(&self.target_pid),
+            sender_uids: uids(&self.sender_uid),
+            target_uids: uids(&self.target_uid),
+            sender_comms: comms(&self.sender_comm),
+            target_comms: comms(&self.target_comm),
+            signals: self.signal,
+            syscalls: self.syscall.clone(),
+            failed: self.failed,
+            fatal: self.fatal,
+        }
+    }
+
+    /// What senders and targets must run in.
+    pub fn name_filters(&self) -> NameFilters {
+        NameFilters {
+            units: self.unit.clone(),
+            containers: self.container.clone(),
+            target_units: self.target_unit.clone(),
+            target_containers: self.target_container.clone(),
+        }
     }
 
     /// How the output is opened.
     pub fn sink(&self) -> SinkConfig {
         let output = match self.output.file() {
             None => Output::Stdout,
-            Some(path) => {
-                let rotates = self.rotation.max_size.is_some() || self.rotation.max_age.is_some();
-                Output::File(FileConfig {
-                    rotation: rotates.then(|| self.rotation.clone()),
-                    fsync: self.fsync,
-                    ..FileConfig::append(path)
-                })
-            }
+            Some(path) => Output::File(FileConfig {
+                rotation: self.rotation(),
+                fsync: self.fsync,
+                ..FileConfig::append(path)
+            }),
         };
         SinkConfig {
             output,
-            queue_bytes: self.queue_bytes,
+            queue_bytes: self.queue_size.in_memory(),
         }
+    }
+
+    /// When the output file is replaced, if it ever is.
+    fn rotation(&self) -> Option<Rotation> {
+        let rotation = Rotation {
+            max_size: self.rotate_size.or_none(),
+            max_age: self.rotate_age.or_none(),
+            keep: self.keep,
+            max_total: self.max_total.or_none(),
+            compress: self.compress,
+        };
+        (rotation.max_size.is_some() || rotation.max_age.is_some()).then_some(rotation)
+    }
+
+    /// Where Prometheus finds the counters, if anywhere.
+    pub fn metrics_path(&self) -> Option<&Path> {
+        Some(self.metrics_file.as_path()).filter(|path| !path.as_os_str().is_empty())
     }
 }
 
-fn uid(option: &str, text: &str, users: &Users) -> Result<u32, Invalid> {
-    if let Ok(uid) = text.parse() {
-        return Ok(uid);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        Config::from_bytes(text.as_bytes(), &Users::system()).unwrap()
     }
-    users.uid_of(text).ok_or_else(|| {
-        Invalid(format!(
-            "{option} {text}: no such user in /etc/passwd; give a user id or a name from there"
-        ))
-    })
+
+    #[test]
+    fn the_sample_file_has_each_option_with_its_default_and_explains_it() {
+        let is_setting = |line: &&str| !line.is_empty() && !line.starts_with('#');
+        let settings = SAMPLE.lines().filter(is_setting);
+        let settings: String = settings.map(|line| format!("{line}\n")).collect();
+        assert_eq!(settings, shown(&config("")));
+        assert_eq!(settings, shown(&config(SAMPLE)));
+        for (before, line) in SAMPLE.lines().zip(SAMPLE.lines().skip(1)) {
+            assert!(!is_setting(&line) || before.starts_with("# "), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_reload_takes_filters_and_intervals_and_names_what_waits() {
+        let live = "poll_interval = \"5ms\"\nsignal = \"KILL\"\nunit = [\"a\"]\n";
+        let mut running = config("keep = 3");
+        let new = config(&format!("{live}keep = 4\nring_size = \"64K\""));
+        for _ in 0..2 {
+            assert_eq!(running.adopt(&new), ["keep", "ring_size"]);
+            assert_eq!(shown(&running), shown(&config(&format!("{live}keep = 3"))));
+        }
+        assert_eq!(running.adopt(&config("")), ["keep"]);
+        assert_eq!(shown(&running), shown(&config("keep = 3")));
+    }
+
+    #[test]
+    fn filters_are_shown_in_few_words() {
+        let text = "keep = 1\nunit = [\"a b\", 2]\nfatal = true\nsignal = \"kill,15\"";
+        assert_eq!(
+            filters_shown(&config(text)),
+            "signal=SIGKILL,SIGTERM fatal unit=a b,2"
+        );
+        assert_eq!(filters_shown(&config("")), "");
+    }
+
+    #[test]
+    fn users_are_numbers_once_the_options_are_read() {
+        let config = config("sender_uid = [\"root\", 5]");
+        assert_eq!(config.filters().sender_uids, [0, 5]);
+        let refusal = Config::from_bytes(b"target_uid = [\"no one\"]", &Users::system());
+        let refusal = refusal.unwrap_err().to_string();
+        assert!(
+            refusal.starts_with("target-uid no one: no such user"),
+            "{refusal}"
+        );
+    }
 }

@@ -43,7 +43,7 @@ impl Emitter {
     pub fn new(sink: Sink, config: &Config) -> Self {
         let name = rustix::system::uname();
         Self {
-            outlet: Outlet::new(sink, config.queue_bytes),
+            outlet: Outlet::new(sink, config.queue_size.in_memory()),
             stamp: Stamp::new(name.nodename().to_string_lossy().into_owned()),
             encoder: Encoder::new(Format::of(config)),
             selection: Selection::new(config),

@@ -19,8 +19,8 @@ impl Selection {
     /// Those of a configuration.
     pub fn new(config: &Config) -> Self {
         Self {
-            filters: config.trace.filters.clone(),
-            name_filters: config.name_filters.clone(),
+            filters: config.filters(),
+            name_filters: config.name_filters(),
             shown: filters_shown(config),
         }
     }

@@ -27,11 +27,11 @@ pub struct Health {
 impl Health {
     /// As the configuration and the environment ask for.
     pub fn new(config: &Config, now: Instant) -> Self {
-        let interval = config.status_interval;
+        let interval = config.status_interval.or_none();
         Self {
             canary: Canary::new(interval, now),
             service: Service::from_env(),
-            metrics: (config.metrics_file.as_deref()).map(|path| Metrics::new(path, interval, now)),
+            metrics: (config.metrics_path()).map(|path| Metrics::new(path, interval, now)),
         }
     }
 

@@ -181,7 +181,7 @@ fn value_name(arg: &Arg) -> String {
 }
 
 fn takes_value(arg: &Arg) -> bool {
-    matches!(arg.get_action(), ArgAction::Set | ArgAction::Append)
+    (arg.get_num_args()).is_some_and(|values| values.takes_values())
 }
 
 fn is_help(arg: &Arg) -> bool {

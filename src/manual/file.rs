@@ -1,8 +1,7 @@
 //! sigtrail.toml(5), from the default file's own comments.
 
 use super::page::Page;
-
-const DEFAULT: &str = include_str!("../../config/sigtrail.toml");
+use crate::config::SAMPLE;
 
 /// The page.
 pub fn page() -> String {
@@ -25,10 +24,10 @@ pub fn page() -> String {
          it makes. The packages install one that writes to `/var/log/sigtrail/signals.jsonl` and \
          rotates it.",
     );
-    for paragraph in blocks(head(DEFAULT)) {
+    for paragraph in blocks(head(SAMPLE)) {
         page.paragraph(&paragraph.join(" "));
     }
-    keys(&mut page, DEFAULT);
+    keys(&mut page, SAMPLE);
     page.heading("Files");
     page.item("`/etc/sigtrail/sigtrail.toml`", "what the service reads");
     page.heading("See also");

@@ -8,9 +8,8 @@ use std::{
 use anyhow::Result;
 
 use crate::{
-    cli::TraceArgs,
     clock::monotonic_ns,
-    config::Config,
+    config::{Config, TraceArgs},
     correlate::Correlator,
     emit::{Coverage, Emitter, Report},
     health::{Health, Visibility, usage},
@@ -69,8 +68,8 @@ impl<'obj> Run<'obj> {
             read_ns: None,
             gap_ns_max: 0,
             canaries: 0,
-            deadline: config.duration.and_then(|time| now.checked_add(time)),
-            next_status: config.status_interval.map(|time| now + time),
+            deadline: now.checked_add(config.duration.0),
+            next_status: (config.status_interval.or_none()).map(|time| now + time),
             next_upkeep: now + UPKEEP_INTERVAL,
             losses_reported: None,
             config,
@@ -108,7 +107,7 @@ impl<'obj> Run<'obj> {
     pub(super) fn release(&mut self, horizon_ns: u64) {
         let (emitter, registry, count) = (&mut self.emitter, &mut self.registry, self.config.count);
         self.correlator.release(horizon_ns, |call, group, late| {
-            if count.is_none_or(|count| emitter.events() < count) {
+            if emitter.events() < count {
                 emitter.signal(registry, call, group, late);
             }
         });
@@ -133,7 +132,8 @@ impl<'obj> Run<'obj> {
             self.emitter.report_losses(now_ns);
         }
         if self.next_status.is_some_and(|time| time <= now) {
-            self.next_status = self.config.status_interval.map(|time| now + time);
+            let interval = self.config.status_interval.or_none();
+            self.next_status = interval.map(|time| now + time);
             self.status(self.health.state(), None, now_ns);
         }
         if let Some(visibility) = self.health.check(canaries, now) {
@@ -179,7 +179,7 @@ impl<'obj> Run<'obj> {
             bytes_written: stats.bytes_written,
             queue_bytes: stats.queued_bytes as u64,
             queue_bytes_max: stats.queued_bytes_max as u64,
-            ring_bytes: self.config.trace.ring_bytes as u64,
+            ring_bytes: self.config.ring_size.0,
             ring_bytes_max: self.tracer.ring_bytes_max(),
             gap_ms_max: self.gap_ns_max / 1_000_000,
             sink_errors: errors.collect(),

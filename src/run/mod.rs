@@ -34,9 +34,8 @@ use rustix::{
 pub use self::end::SinkLost;
 use self::{cycle::Run, end::Stop, wake::Wake};
 use crate::{
-    cli::TraceArgs,
     clock::monotonic_ns,
-    config::Config,
+    config::{Config, TraceArgs},
     correlate::SLACK_NS,
     emit::Emitter,
     health,
@@ -60,10 +59,10 @@ pub fn trace(args: TraceArgs, config: Config, users: Users) -> Result<ExitCode> 
     let wake = Wake::register(args.config.is_none() && io::stdin().is_terminal())?;
     let sink = Sink::open(config.sink())?;
     let emitter = Emitter::new(sink, &config);
-    let registry = Registry::new(users, config.trace.args == Args::Full);
+    let registry = Registry::new(users, config.args == Args::Full);
 
     let mut storage = Storage::uninit();
-    let mut tracer = Tracer::load(&mut storage, &config.trace)?;
+    let mut tracer = Tracer::load(&mut storage, &config.tracing())?;
     if let Some(pid) = health::own_pid() {
         tracer.expect_canaries(pid);
     }
@@ -117,13 +116,13 @@ impl Run<'_> {
 
     /// Whether `--count` has been reached.
     fn is_complete(&self) -> bool {
-        (self.config.count).is_some_and(|count| self.emitter.events() >= count)
+        self.emitter.events() >= self.config.count
     }
 
     /// Sleeps until there is something to do. True: the output hung up.
     fn wait(&mut self, wake: &Wake) -> Result<bool> {
         let now = Instant::now();
-        let mut timeout = self.config.poll_interval;
+        let mut timeout = self.config.poll_interval.0;
         if self.correlator.is_holding() {
             timeout = timeout.min(Duration::from_nanos(SLACK_NS));
         }

@@ -1,15 +1,9 @@
 //! SIGHUP: the output is opened again, the configuration read again.
 
-use super::cycle::Run;
-use crate::{
-    config::{Config, FILTERS, differences},
-    correlate::SLACK_NS,
-    identity::Users,
-    record::State,
-};
+use std::time::Instant;
 
-/// What a reload puts in force beside the filters; all else waits for a restart.
-const APPLIED: [&str; 2] = ["poll_interval", "status_interval"];
+use super::cycle::Run;
+use crate::{config::Config, correlate::SLACK_NS, identity::Users, record::State};
 
 impl Run<'_> {
     /// Does both, as far as possible, and reports it in the stream.
@@ -37,30 +31,18 @@ impl Run<'_> {
         if self.args.config.is_none() {
             return Ok(None);
         }
-        let mut new =
+        let new =
             Config::new(&self.args, &Users::system()).map_err(|invalid| invalid.to_string())?;
-        (self.tracer.set_filters(&new.trace.filters)).map_err(|error| format!("{error:#}"))?;
-        self.emitter.set_filters(&new);
-        let kept: Vec<_> = (differences(&self.config, &new).into_iter())
-            .filter(|key| !FILTERS.contains(key) && !APPLIED.contains(key))
-            .collect();
-        if new.status_interval != self.config.status_interval {
-            self.next_status = new
-                .status_interval
-                .map(|time| std::time::Instant::now() + time);
-            self.health.set_interval(new.status_interval);
+        (self.tracer.set_filters(&new.filters())).map_err(|error| format!("{error:#}"))?;
+        let status_interval = self.config.status_interval;
+        let waiting = self.config.adopt(&new);
+        self.emitter.set_filters(&self.config);
+        if self.config.status_interval != status_interval {
+            let interval = self.config.status_interval.or_none();
+            self.next_status = interval.map(|time| Instant::now() + time);
+            self.health.set_interval(interval);
         }
-        std::mem::swap(&mut self.config, &mut new);
-        // What is in force, for the next comparison.
-        let old = new;
-        self.config.trace.ring_bytes = old.trace.ring_bytes;
-        self.config.trace.args = old.trace.args;
-        self.config.trace.attach = old.trace.attach;
-        self.config.output = old.output;
-        self.config.rotation = old.rotation;
-        self.config.fsync = old.fsync;
-        self.config.queue_bytes = old.queue_bytes;
-        self.config.metrics_file = old.metrics_file;
-        Ok((!kept.is_empty()).then(|| format!("until a restart these stay: {}", kept.join(", "))))
+        Ok((!waiting.is_empty())
+            .then(|| format!("until a restart these stay: {}", waiting.join(", "))))
     }
 }

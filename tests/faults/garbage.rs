@@ -13,7 +13,10 @@ use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
     process::Signal,
 };
-use sigtrail::{cli::TraceArgs, config::Config, identity::Users};
+use sigtrail::{
+    config::{Config, TraceArgs},
+    identity::Users,
+};
 
 use super::actor;
 use crate::daemon::{Daemon, configure, count, directory, last_of};

@@ -1,0 +1,316 @@
+//! The table of options: what the command line, the configuration file,
+//! `check-config`, a reload and the man pages know of an option is its row here.
+//! A new option takes a row, something that uses it, and an entry in the sample
+//! file that explains it.
+//!
+//! A row has
+//! - the help text, as doc comment;
+//! - what the command line needs to know beside the name, as clap's `arg`;
+//! - the key and the kind of its values (`values.rs` and `amounts.rs`);
+//! - `default`;
+//! - for an option that the file can have, too:
+//!   - `file`: what the file wants there, for the refusal of anything else;
+//!   - `parse`, if the kind alone allows too much: a parser that holds values to
+//!     a range, on the command line and in the file;
+//!   - `change`: what it takes to change the option of a run.
+
+use std::path::PathBuf;
+
+use clap::{ValueHint, value_parser};
+
+use super::{
+    amounts::{Size, Time, files_within, power_of_two_within, within, zero_or_within},
+    table::options,
+    values::{Destination, Pid, ThreadName, User},
+};
+use crate::{
+    event::Syscall,
+    names::SignalSet,
+    sink::{Fsync, SinkConfig},
+    trace::{Args, Attach},
+};
+
+/// The sample file: each key with its default, explained.
+pub const SAMPLE: &str = include_str!("../../config/sigtrail.toml");
+
+/// What the file wants for an option that can be given more than once.
+const LIST: &str = "a list, such as [\"a\", \"b\"]";
+
+options! {
+    "Output" {
+        /// Read a configuration file; options override it. SIGHUP reads it again
+        #[arg(value_name = "PATH")]
+        config: PathBuf { default: PathBuf::new() }
+
+        /// Append lines to this file instead of stdout
+        #[arg(short, value_name = "PATH", value_hint = ValueHint::FilePath)]
+        output: Destination {
+            default: Destination::Stdout,
+            file: "a path, or \"stdout\"",
+            change: Restart,
+        }
+
+        /// Start a new file before this one exceeds this size [4K and more, or 0:
+        /// never] [default: 0]
+        #[arg(value_name = "SIZE")]
+        rotate_size: Size {
+            default: Size(0),
+            file: "a size such as \"64M\"",
+            parse: zero_or_within(Size::kib(4)..=Size::gib(1 << 20)),
+            change: Restart,
+        }
+
+        /// Start a new file when this one is so old [1s and more, or 0: never]
+        /// [default: 0]
+        #[arg(value_name = "TIME")]
+        rotate_age: Time {
+            default: Time::ZERO,
+            file: "a time such as \"24h\"",
+            parse: zero_or_within(Time::secs(1)..=Time::days(3650)),
+            change: Restart,
+        }
+
+        /// Rotated files to keep [0 to 100000] [default: 10]
+        #[arg(value_name = "N")]
+        keep: u32 {
+            default: 10,
+            file: "a number of files",
+            parse: files_within(0..=100_000),
+            change: Restart,
+        }
+
+        /// Remove the oldest rotated files when together they exceed this size [4K
+        /// and more, or 0: no limit] [default: 0]
+        #[arg(value_name = "SIZE")]
+        max_total: Size {
+            default: Size(0),
+            file: "a size such as \"1G\"",
+            parse: zero_or_within(Size::kib(4)..=Size::gib(1 << 20)),
+            change: Restart,
+        }
+
+        /// gzip rotated files from the second on [true or false] [default: true]
+        #[arg(value_name = "BOOL")]
+        compress: bool { default: true, file: "true or false", change: Restart }
+
+        /// When to flush the file to the disk [never, rotation, or so often: 100ms
+        /// to 1h] [default: never]
+        #[arg(value_name = "WHEN")]
+        fsync: Fsync {
+            default: Fsync::Never,
+            file: "\"never\", \"rotation\" or a time",
+            change: Restart,
+        }
+
+        /// Keep counters in this file, for Prometheus's textfile collector
+        #[arg(value_name = "PATH")]
+        metrics_file: PathBuf { default: PathBuf::new(), file: "a path", change: Restart }
+
+        /// Aligned lines for people instead of JSON; in colour on a terminal,
+        /// unless NO_COLOR is set
+        #[arg(num_args = 0, default_missing_value = "true")]
+        pretty: bool { default: false }
+    }
+
+    "Filters" {
+        /// Only signals that these processes send [pid, repeatable, or a comma list]
+        #[arg(short = 'p', value_name = "PID", value_delimiter = ',')]
+        sender_pid: Vec<Pid> { default: vec![], file: LIST, change: Filter }
+
+        /// Only signals that reach these processes, or would have [pid, repeatable,
+        /// or a comma list]
+        #[arg(short = 't', value_name = "PID", value_delimiter = ',')]
+        target_pid: Vec<Pid> { default: vec![], file: LIST, change: Filter }
+
+        /// Only these signals: a comma list of names (KILL, SIGTERM, SIGRTMIN+3)
+        /// and numbers (0 to 64); ! excludes (!URG)
+        #[arg(short, value_name = "LIST", allow_hyphen_values = true)]
+        signal: SignalSet {
+            default: SignalSet::ALL,
+            file: "a comma list of signals",
+            change: Filter,
+        }
+
+        /// Only calls that failed
+        #[arg(short = 'x', num_args = 0, default_missing_value = "true")]
+        failed: bool { default: false, file: "true or false", change: Filter }
+
+        /// Only these system calls [comma list]
+        #[arg(value_name = "LIST", value_delimiter = ',')]
+        syscall: Vec<Syscall> { default: vec![], file: LIST, change: Filter }
+
+        /// Only senders whose thread has this name [at most 15 bytes, repeatable]
+        #[arg(value_name = "NAME")]
+        sender_comm: Vec<ThreadName> { default: vec![], file: LIST, change: Filter }
+
+        /// Only senders with this real user id [number or name, repeatable, or a
+        /// comma list]
+        #[arg(value_name = "UID", value_delimiter = ',')]
+        sender_uid: Vec<User> { default: vec![], file: LIST, change: Filter }
+
+        /// Only targets with this name [at most 15 bytes, repeatable]
+        #[arg(value_name = "NAME")]
+        target_comm: Vec<ThreadName> { default: vec![], file: LIST, change: Filter }
+
+        /// Only targets with this real user id [number or name, repeatable, or a
+        /// comma list]
+        #[arg(value_name = "UID", value_delimiter = ',')]
+        target_uid: Vec<User> { default: vec![], file: LIST, change: Filter }
+
+        /// Only signals that end a process
+        #[arg(num_args = 0, default_missing_value = "true")]
+        fatal: bool { default: false, file: "true or false", change: Filter }
+
+        /// Only senders in this systemd unit [.service may be left out, repeatable]
+        #[arg(value_name = "UNIT")]
+        unit: Vec<String> { default: vec![], file: LIST, change: Filter }
+
+        /// Only senders in this container [id, its first 6 or more digits, or a
+        /// name; repeatable]
+        #[arg(value_name = "ID")]
+        container: Vec<String> { default: vec![], file: LIST, change: Filter }
+
+        /// Only targets in this systemd unit [as --unit]
+        #[arg(value_name = "UNIT")]
+        target_unit: Vec<String> { default: vec![], file: LIST, change: Filter }
+
+        /// Only targets in this container [as --container]
+        #[arg(value_name = "ID")]
+        target_container: Vec<String> { default: vec![], file: LIST, change: Filter }
+    }
+
+    "Privacy" {
+        /// What of processes' arguments is recorded; they may hold secrets
+        /// [default: full]
+        #[arg(value_name = "WHAT")]
+        args: Args {
+            default: Args::Full,
+            file: "\"full\", \"first\" or \"none\"",
+            change: Restart,
+        }
+    }
+
+    "Ending" {
+        /// Stop after this many signal lines
+        #[arg(short = 'n', value_name = "N", value_parser = value_parser!(u64).range(1..))]
+        count: u64 { default: u64::MAX }
+
+        /// Stop after this time [such as 90s, 5m or 1h 30m]
+        #[arg(value_name = "TIME", value_parser = within(Time::ms(1)..=Time::days(10_000)))]
+        duration: Time { default: Time::MAX }
+    }
+
+    "Tuning" {
+        /// Longest wait before lines are written [1ms to 1s] [default: 50ms]
+        #[arg(value_name = "TIME")]
+        poll_interval: Time {
+            default: Time::ms(50),
+            file: "a time such as \"50ms\"",
+            parse: within(Time::ms(1)..=Time::secs(1)),
+            change: Reload,
+        }
+
+        /// Time between status lines [1s to 24h, or 0 for none]
+        /// [default: 1m]
+        #[arg(value_name = "TIME")]
+        status_interval: Time {
+            default: Time::secs(60),
+            file: "a time such as \"1m\"",
+            parse: zero_or_within(Time::secs(1)..=Time::days(1)),
+            change: Reload,
+        }
+
+        /// How to hook the system calls; auto is right unless you know better
+        /// [default: auto]
+        #[arg(value_name = "HOW")]
+        attach: Attach {
+            default: Attach::Auto,
+            file: "\"auto\", \"tracepoint\", \"kprobe\" or \"raw\"",
+            change: Restart,
+        }
+
+        /// Ring buffer of each CPU [a power of two from 4K to 64M]
+        /// [default: 4M]
+        #[arg(value_name = "SIZE")]
+        ring_size: Size {
+            default: Size::mib(4),
+            file: "a size such as \"4M\"",
+            parse: power_of_two_within(Size::kib(4)..=Size::mib(64)),
+            change: Restart,
+        }
+
+        /// Lines that may wait while the output is slow or fails [64K to 1G]
+        /// [default: 8M]
+        #[arg(value_name = "SIZE")]
+        queue_size: Size {
+            default: Size(SinkConfig::QUEUE_BYTES as u64),
+            file: "a size such as \"8M\"",
+            parse: within(Size::kib(64)..=Size::gib(1)),
+            change: Restart,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command};
+
+    use super::*;
+
+    #[test]
+    fn each_option_has_one_name_and_filters_are_under_their_heading() {
+        let command = TraceArgs::augment_args(Command::new("sigtrail"));
+        let mut keys = Vec::new();
+        for option in command.get_arguments() {
+            let key = option.get_id().as_str();
+            assert_eq!(option.get_long().unwrap(), key.replace('_', "-"));
+            let row = ROWS.iter().find(|row| row.key == key);
+            let is_filter = row.is_some_and(|row| row.change == Change::Filter);
+            assert_eq!(
+                is_filter,
+                option.get_help_heading() == Some("Filters"),
+                "{key}"
+            );
+            keys.extend(row.map(|row| row.key));
+        }
+        assert!(keys.iter().eq(ROWS.iter().map(|row| &row.key)), "{keys:?}");
+    }
+
+    #[test]
+    fn the_help_says_the_default() {
+        let command = TraceArgs::augment_args(Command::new("sigtrail"));
+        let config = Config::with_defaults(TraceArgs::default());
+        let mut count = 0;
+        for row in ROWS {
+            let option = (command.get_arguments()).find(|option| option.get_id() == row.key);
+            let help = option.unwrap().get_help().unwrap().to_string();
+            let Some((_, said)) = help.split_once("[default: ") else {
+                continue;
+            };
+            let default = (row.show)(&config).to_string();
+            assert_eq!(
+                said.trim_end_matches(']'),
+                default.trim_matches('"'),
+                "{}",
+                row.key
+            );
+            count += 1;
+        }
+        assert!(count >= 10, "{count}");
+    }
+
+    #[test]
+    fn what_is_given_first_counts() {
+        let args = |output: &str, pids: &[u32]| TraceArgs {
+            output: Some(output.parse().unwrap()),
+            sender_pid: (!pids.is_empty()).then(|| pids.iter().copied().map(Pid).collect()),
+            ..TraceArgs::default()
+        };
+        let config = Config::with_defaults(args("/a", &[]).over(args("/b", &[1, 2])));
+        assert_eq!(config.output, "/a".parse().unwrap());
+        assert_eq!(config.sender_pid, [Pid(1), Pid(2)]);
+        let config = Config::with_defaults(args("/a", &[3]).over(args("/b", &[1, 2])));
+        assert_eq!(config.sender_pid, [Pid(3)]);
+        assert_eq!((config.keep, config.count), (10, u64::MAX));
+    }
+}
