@@ -14,5 +14,5 @@ pub use self::{
     code::code_name,
     errno::errno_name,
     name::Name,
-    signal::{SIGRTMAX, SignalSet, signal_name},
+    signal::{SignalSet, signal_name},
 };

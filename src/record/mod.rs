@@ -16,7 +16,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 pub use self::{
     context::{Context, Head},
-    gauges::{Gauge, GaugeKind, GaugeValue, Gauges},
+    gauges::{GaugeKind, GaugeValue, Gauges},
     limits::{Cutter, Limits},
     process::Process,
     signal::{Endpoints, Recipients, Signal},

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{VERSION, generator, schema};
+use super::json::{VERSION, generator, schema};
 use crate::record::Process;
 
 /// The parts of a line that have a table, and whether the fields that every

@@ -83,7 +83,7 @@ use self::{
 };
 pub use self::{
     options::{Args, Attach, COMM_MAX, Filters, Options},
-    wire::{Malformed, decode},
+    wire::decode,
 };
 use crate::{event::Batch, loss::Counters};
 

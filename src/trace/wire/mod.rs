@@ -37,7 +37,7 @@ mod encode;
 mod layout;
 mod numbers;
 
-pub use self::decode::{Malformed, decode};
+pub use self::decode::decode;
 pub(super) use self::{
     encode::{abi_bits, args_mode, attach_mode, bank_of, filter_keys, filters},
     layout::bytes_of,

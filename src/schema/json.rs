@@ -1,0 +1,375 @@
+//! The JSON Schema, derived from the types that make the lines. The doc comments
+//! of [`crate::record`] are the descriptions.
+
+use std::borrow::Cow;
+
+use schemars::{
+    JsonSchema, Schema, SchemaGenerator,
+    generate::SchemaSettings,
+    json_schema,
+    transform::{Transform, transform_subschemas},
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    clock::Timestamp,
+    record::{Lost, Recipient, Recipients, Signal, Status},
+};
+
+/// +1 for each change that an older reader of lines could stumble over: a field
+/// that is gone, or means something else. New fields are no such change.
+pub const VERSION: u32 = 1;
+
+/// The JSON Schema of all lines.
+pub fn schema() -> Value {
+    let mut generator = generator();
+    let one_of = [
+        generator.subschema_for::<Signal<'static>>(),
+        generator.subschema_for::<Recipients<'static>>(),
+        generator.subschema_for::<Lost<'static>>(),
+        generator.subschema_for::<Status<'static>>(),
+    ];
+    // `target` has either all that a recipient must have, or nothing of it.
+    let recipient = generator.root_schema_for::<Recipient<'static>>();
+    let mut definitions = generator.take_definitions(true);
+    if let Some(target) = definitions.get_mut("target") {
+        target["dependentRequired"] =
+            dependent(recipient.get("properties"), recipient.get("required"));
+    }
+    if let Some(signal) = definitions.get_mut("signal") {
+        signal["oneOf"] = json!([{"required": ["ret"]}, {"required": ["witness_only"]}]);
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": format!("urn:sigtrail:schema:{VERSION}"),
+        "title": "sigtrail",
+        "description": "One line of sigtrail's output: a JSON object in UTF-8 of at most 4096 \
+            bytes, its line end included. No field is ever null: what is not known, or does not \
+            apply, is absent. In texts that a process or a user can make up, a byte that is not \
+            UTF-8 stands as \\xNN, and a backslash before an x as \\x5c.",
+        "oneOf": one_of,
+        "$defs": definitions,
+    })
+}
+
+pub(super) fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12()
+        .for_serialize()
+        .with_transform(AsWritten)
+        .into_generator()
+}
+
+/// Each of the properties asks for all that are required.
+fn dependent(properties: Option<&Value>, required: Option<&Value>) -> Value {
+    let names = properties.and_then(Value::as_object).into_iter().flatten();
+    (names.map(|(name, _)| (name.clone(), required.cloned().unwrap_or_default())))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+impl JsonSchema for Timestamp {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "timestamp".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "date-time",
+            "pattern": r"^[0-9]{4}(-[0-9]{2}){2}T([0-9]{2}:){2}[0-9]{2}\.[0-9]{9}Z$",
+        })
+    }
+}
+
+/// What the types alone do not say: nothing is null, a flag that does not hold
+/// is left out, numbers have bounds, and there are no other keys.
+#[derive(Debug, Clone)]
+struct AsWritten;
+
+impl Transform for AsWritten {
+    fn transform(&mut self, schema: &mut Schema) {
+        transform_subschemas(self, schema);
+        let required: Vec<Value> = (schema.get("required").and_then(Value::as_array))
+            .cloned()
+            .unwrap_or_default();
+        if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+            for (name, property) in properties {
+                let always = required.iter().any(|required| required == name);
+                if !always && property["type"] == "boolean" && property.get("x-maybe").is_none() {
+                    property["const"] = true.into();
+                }
+                if let Some(property) = property.as_object_mut() {
+                    property.remove("x-maybe");
+                }
+            }
+            schema.remove("unevaluatedProperties");
+            schema.insert("additionalProperties".to_owned(), false.into());
+        }
+        if let Some(object) = schema.as_object_mut() {
+            never_null(object);
+            bound(object);
+            one_line(object);
+        }
+    }
+}
+
+fn never_null(object: &mut Map<String, Value>) {
+    if let Some(Value::Array(types)) = object.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [only] = &types[..] {
+            let only = only.clone();
+            if only == "boolean" {
+                object.insert("x-maybe".to_owned(), true.into());
+            }
+            object.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(any)) = object.get_mut("anyOf") {
+        any.retain(|one| one["type"] != "null");
+        if let [Value::Object(only)] = &any[..] {
+            let only = only.clone();
+            object.remove("anyOf");
+            object.extend(only);
+        }
+    }
+}
+
+/// Rust's name of a number's size says nothing to others; its bounds do.
+fn bound(object: &mut Map<String, Value>) {
+    let (least, most) = match object.get("format").and_then(Value::as_str) {
+        Some("int32") => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        Some("uint32") => (0, i64::from(u32::MAX)),
+        // More than this is rounded by readers that know only doubles.
+        Some("uint64") => (0, 1 << 53),
+        _ => return,
+    };
+    object.remove("format");
+    object.entry("minimum").or_insert_with(|| least.into());
+    object.entry("maximum").or_insert_with(|| most.into());
+}
+
+fn one_line(object: &mut Map<String, Value>) {
+    if let Some(Value::String(text)) = object.get_mut("description") {
+        *text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::{
+        clock::Clock,
+        event::{
+            Abi, Call, Disposition, Fate, Outcome, Recipient, SentInfo, Source, Syscall,
+            samples::{call, process},
+        },
+        identity::{Names, Users},
+        loss::{Reason, Unreported},
+        record::{self, Context, Cutter, Endpoints, Gauges, Head, Limits, State, to_json},
+    };
+
+    const HOSTNAME: &str = "machine";
+
+    struct Lines {
+        validator: common::Validator,
+        users: Users,
+        clock: Clock,
+        names: Names,
+    }
+
+    impl Lines {
+        fn new() -> Self {
+            Self {
+                validator: common::validator(&schema()),
+                users: Users::system(),
+                clock: Clock::new(),
+                names: Names::default(),
+            }
+        }
+
+        fn head(&self) -> Head<'static> {
+            Head {
+                timestamp: self.clock.start_time(1),
+                seq: 1,
+                hostname: HOSTNAME,
+            }
+        }
+
+        #[track_caller]
+        fn check(&self, record: &impl Serialize) -> Value {
+            let line = serde_json::to_value(record).unwrap();
+            assert!(self.validator.is_valid(&line), "{line:#}");
+            line
+        }
+
+        #[track_caller]
+        fn check_call(&self, call: &Call, recipients: &[Box<RawValue>]) -> Value {
+            let context = self.context(call);
+            let endpoints = Endpoints::new(context, Limits::STEPS[0]);
+            self.check(&Signal::new(self.head(), context, endpoints, recipients))
+        }
+
+        fn context<'a>(&'a self, call: &'a Call) -> Context<'a> {
+            Context {
+                call,
+                late: true,
+                sender: &self.names,
+                target: call.recipient.as_ref().map(|known| (known, &self.names)),
+                users: &self.users,
+                clock: &self.clock,
+                own_pid: 2,
+            }
+        }
+    }
+
+    fn recipients() -> impl Iterator<Item = Recipient> {
+        let fates = Outcome::ALL.into_iter().flat_map(|outcome| {
+            Disposition::ALL.map(|disposition| {
+                Some(Fate {
+                    outcome,
+                    disposition,
+                    blocked: true,
+                    fatal: false,
+                })
+            })
+        });
+        fates
+            .chain([None])
+            .zip(Source::ALL.into_iter().cycle())
+            .map(|(fate, source)| {
+                let mut process = process(2);
+                process.ns_level = 1;
+                process.egid = 7;
+                process.euid = u32::MAX;
+                process.loginuid = Some(0);
+                process.session = Some(1);
+                (process.exiting, process.zombie, process.kernel_thread) = (true, true, true);
+                Recipient {
+                    process,
+                    source,
+                    sender_ns_pid: None,
+                    fate,
+                }
+            })
+    }
+
+    #[test]
+    fn calls_with_every_kind_of_result_are_valid() {
+        let lines = Lines::new();
+        for recipient in recipients() {
+            let mut call = call(1);
+            call.recipient = Some(recipient);
+            lines.check_call(&call, &[]);
+        }
+        for abi in Abi::OTHER {
+            let mut call = call(1);
+            (call.abi, call.witness_only) = (abi, true);
+            let line = lines.check_call(&call, &[]);
+            assert_eq!(line["abi"], abi.name());
+            assert!(line.get("ret").is_none());
+        }
+        for (code, value, pid) in [(-1, u64::MAX, 1), (-2, 0, 0), (0x80, 1 << 40, i32::MIN)] {
+            let mut call = call(1);
+            call.info = Some(SentInfo {
+                code,
+                value,
+                pid,
+                uid: u32::MAX,
+                real_uid: 0,
+            });
+            lines.check_call(&call, &[]);
+        }
+        for syscall in Syscall::ALL {
+            for signal in [i32::MIN, -1, 0, 9, 31, 32, 34, 40, 64, 65, i32::MAX] {
+                for ret in [i32::MIN, -4095, -3, -1, 0] {
+                    let mut call = call(1);
+                    (call.syscall, call.signal, call.ret) = (syscall, signal, ret);
+                    (call.arg, call.arg_tid, call.entry_missing) = (i32::MAX, i32::MIN, true);
+                    let line = lines.check_call(&call, &[]);
+                    assert_eq!(line.get("errno").is_some(), ret < 0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn calls_to_groups_and_their_recipients_are_valid() {
+        let lines = Lines::new();
+        for arg in [0, -1, -2, i32::MIN] {
+            let mut call = call(1);
+            (call.arg, call.recipient_count, call.recipients_lost) = (arg, 9, 1);
+            let context = lines.context(&call);
+            let group: Vec<_> = recipients()
+                .map(|recipient| {
+                    let mut cutter = Cutter::new(Limits::STEPS[1]);
+                    to_json(&record::Recipient::new(
+                        &recipient,
+                        &lines.names,
+                        context,
+                        &mut cutter,
+                    ))
+                })
+                .collect();
+            lines.check_call(&call, &[]);
+            lines.check_call(&call, &group);
+            lines.check(&Recipients {
+                timestamp: lines.head().timestamp,
+                r#type: "recipients",
+                seq: 2,
+                hostname: HOSTNAME,
+                call_seq: 1,
+                recipients: &group,
+            });
+        }
+    }
+
+    #[test]
+    fn lines_about_the_stream_are_valid() {
+        let lines = Lines::new();
+        let head = lines.head();
+        for reason in Reason::ALL {
+            let loss = Unreported {
+                reason,
+                count: 1,
+                since_ns: 0,
+            };
+            lines.check(&Lost::new(head, loss, head.timestamp));
+        }
+        let full = Gauges {
+            sink_errors: [("ENOSPC".to_owned(), 1)].into(),
+            ..Gauges::default()
+        };
+        for state in State::ALL {
+            for (reasons, gauges, reason, filters) in [
+                (&[][..], &Gauges::default(), None, ""),
+                (&Reason::ALL, &full, Some("because"), "sender_pid=1"),
+            ] {
+                lines.check(&Status {
+                    timestamp: head.timestamp,
+                    r#type: "status",
+                    seq: 1,
+                    hostname: HOSTNAME,
+                    state: state.name(),
+                    reason,
+                    version: "1",
+                    kernel: "6.1",
+                    attach: Some("raw"),
+                    uncovered: &["some"],
+                    events: 0,
+                    lost: 0,
+                    lost_by_reason: reasons.iter().map(|reason| (reason.name(), 1)).collect(),
+                    late: 0,
+                    gauges,
+                    filters,
+                });
+            }
+        }
+    }
+}
