@@ -7,10 +7,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::config::{INSTALLED, TraceArgs};
 
 const AFTER_HELP: &str = "\
-Exit status: 0 after a clean end (also when the reader of stdout goes away), \
-1 when tracing cannot start or go on, 2 for a wrong command line or \
-configuration, 3 when the output is lost for good: it did not take the last \
-lines.
+Exit status: 0 after a clean end, also when the reader of stdout goes away; \
+1 if tracing cannot start or cannot go on; 2 if the command line or the \
+configuration is wrong; 3 if the output did not take the last lines, so that \
+they are lost.
 
 Examples:
   sigtrail | jq 'select(.type==\"signal\")'      everything, as JSON
@@ -19,7 +19,7 @@ Examples:
   sigtrail -s '!URG,!CHLD' -o signals.jsonl    all but two signals, to a file";
 
 /// Records every signal that one process sends another with a system call (kill,
-/// tgkill and their like), one JSON line each, on stdout.
+/// tgkill and the like), as one JSON line each, on stdout.
 ///
 /// Traces until it is stopped. Needs root, or CAP_BPF, CAP_PERFMON and
 /// CAP_DAC_READ_SEARCH; `sigtrail doctor` says what is missing.
@@ -45,9 +45,9 @@ pub struct Cli {
 /// Something other than tracing.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Check whether tracing works here, and say how to repair what does not
+    /// Check whether tracing works here, and say how to fix what does not
     Doctor,
-    /// Print the configuration that a file makes, or say what is wrong with it
+    /// Print the configuration that a file results in, or what is wrong with it
     CheckConfig {
         /// The file
         #[arg(value_name = "FILE", default_value = INSTALLED)]
@@ -55,7 +55,7 @@ pub enum Command {
     },
     /// Print the JSON Schema of all lines
     Schema {
-        /// As tables for people
+        /// Print it as tables for people
         #[arg(long)]
         markdown: bool,
     },

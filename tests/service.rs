@@ -58,22 +58,22 @@ fn a_file_of_which_others_are_masters_is_refused() {
     let path = file(&directory, "");
     for mode in [0o660, 0o646, 0o602] {
         fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
-        assert_refused(&path, "others can write it");
+        assert_refused(&path, "others can write to it");
     }
     fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
     chown(&path, Some(65534), None).unwrap();
-    assert_refused(&path, "it belongs to user 65534");
+    assert_refused(&path, "it is owned by uid 65534");
 }
 
 #[test]
 fn what_is_no_text_file_is_refused_at_once() {
     let directory = directory();
-    assert_refused(directory.path(), "no regular file");
+    assert_refused(directory.path(), "not a regular file");
     assert_refused(&directory.path().join("absent"), "No such file");
-    assert_refused(Path::new("/dev/zero"), "no regular file");
+    assert_refused(Path::new("/dev/zero"), "not a regular file");
     let fifo = directory.path().join("fifo");
     mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
-    assert_refused(&fifo, "no regular file");
+    assert_refused(&fifo, "not a regular file");
     let cases: [(&[u8], &str); 4] = [
         (b"\xef\xbb\xbfkeep = 1", "byte order mark"),
         (b"keep = 1\n\0", "line 2 has a NUL byte"),

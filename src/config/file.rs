@@ -23,7 +23,7 @@ impl fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
-/// No configuration is this long.
+/// Longer than any configuration is.
 const MOST_BYTES: u64 = 1 << 20;
 
 /// Reads a configuration file.
@@ -34,31 +34,31 @@ pub fn read(path: &Path) -> Result<TraceArgs, Invalid> {
     parse(&text).map_err(|(line, why)| Invalid(format!("{shown}:{line}: {why}")))
 }
 
-/// What a file of these bytes says, whosever it is.
+/// What a file of these bytes says, whoever owns it.
 pub fn from_bytes(bytes: Vec<u8>) -> Result<TraceArgs, Invalid> {
     let text = text(bytes).map_err(Invalid)?;
     parse(&text).map_err(|(line, why)| Invalid(format!("line {line}: {why}")))
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, String> {
-    // Without blocking: a FIFO would wait for a writer.
+    // Without blocking: opening a FIFO would wait for a writer.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = open(path, flags, Mode::empty())
         .map_err(|errno| std::io::Error::from(errno).to_string())?;
     let file = File::from(file);
     let found = file.metadata().map_err(|error| error.to_string())?;
     if !found.is_file() {
-        return Err("it is no regular file".to_owned());
+        return Err("it is not a regular file".to_owned());
     }
     if found.uid() != 0 && found.uid() != geteuid().as_raw() {
         return Err(format!(
-            "it belongs to user {}, who could say what is recorded; chown it to root",
+            "it is owned by uid {}, who could then decide what is recorded: chown it to root",
             found.uid()
         ));
     }
     if found.mode() & 0o022 != 0 {
         return Err(format!(
-            "others can write it (mode {:04o}); chmod it to 0644",
+            "others can write to it (mode {:04o}): chmod it to 0644",
             found.mode() & 0o7777
         ));
     }
@@ -72,10 +72,10 @@ fn bytes(path: &Path) -> Result<Vec<u8>, String> {
 
 fn text(bytes: Vec<u8>) -> Result<String, String> {
     if bytes.starts_with(b"\xef\xbb\xbf") {
-        return Err("it starts with a byte order mark; save it without".to_owned());
+        return Err("it starts with a byte order mark: save it without one".to_owned());
     }
-    if let Some(place) = bytes.iter().position(|&byte| byte == 0) {
-        let line = line_at(&bytes, place);
+    if let Some(position) = bytes.iter().position(|&byte| byte == 0) {
+        let line = line_at(&bytes, position);
         return Err(format!("line {line} has a NUL byte"));
     }
     String::from_utf8(bytes).map_err(|error| {
@@ -84,7 +84,7 @@ fn text(bytes: Vec<u8>) -> Result<String, String> {
     })
 }
 
-/// Reads the text of a configuration file. An error says where.
+/// Reads the text of a configuration file. An error has the line.
 fn parse(text: &str) -> Result<TraceArgs, (usize, String)> {
     let refused = |at: usize, why: &str| {
         let why = why.lines().collect::<Vec<_>>().join(", ");
@@ -119,22 +119,22 @@ impl<'de> Deserialize<'de> for AnyValue {
     }
 }
 
-fn line_at(bytes: &[u8], place: usize) -> usize {
+fn line_at(bytes: &[u8], position: usize) -> usize {
     1 + bytes
         .iter()
-        .take(place)
+        .take(position)
         .filter(|&&byte| byte == b'\n')
         .count()
 }
 
 /// The key whose value stands there.
-fn key_at(text: &str, place: usize) -> Option<&str> {
+fn key_at(text: &str, position: usize) -> Option<&str> {
     let lines = text.split_inclusive('\n').scan(0, |end, line| {
         let start = *end;
         *end += line.len();
         Some((start, line))
     });
-    let before: Vec<_> = lines.take_while(|&(start, _)| start <= place).collect();
+    let before: Vec<_> = lines.take_while(|&(start, _)| start <= position).collect();
     // A list can go over many lines.
     (before.iter().rev()).find_map(|(_, line)| {
         let (key, _) = line.split_once('=')?;
@@ -182,10 +182,10 @@ mod tests {
             ("[table]\nkeep = 1", 1, "unknown key `table`"),
         ];
         for (text, line, why) in cases {
-            let (at, said) = parse(text).unwrap_err();
-            assert!(said.contains(why), "{text:?}: {said}");
-            assert_eq!(at, line, "{text:?}: {said}");
-            assert!(!said.contains('\n'), "{said:?}");
+            let (at, message) = parse(text).unwrap_err();
+            assert!(message.contains(why), "{text:?}: {message}");
+            assert_eq!(at, line, "{text:?}: {message}");
+            assert!(!message.contains('\n'), "{message:?}");
         }
     }
 

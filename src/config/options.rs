@@ -1,18 +1,18 @@
-//! The table of options: what the command line, the configuration file,
-//! `check-config`, a reload and the man pages know of an option is its row here.
-//! A new option takes a row, something that uses it, and an entry in the sample
-//! file that explains it.
+//! The table of options. A row holds all that the command line, the configuration
+//! file, `check-config`, a reload and the man pages know of an option. A new option
+//! needs a row, code that uses it, and an entry in the sample file that explains
+//! it.
 //!
 //! A row has
-//! - the help text, as doc comment;
-//! - what the command line needs to know beside the name, as clap's `arg`;
-//! - the key and the kind of its values (`values.rs` and `amounts.rs`);
+//! - the help text, as a doc comment;
+//! - what the command line needs besides the name, as clap's `arg`;
+//! - the key and the type of its values (`values.rs` and `amounts.rs`);
 //! - `default`;
 //! - for an option that the file can have, too:
-//!   - `file`: what the file wants there, for the refusal of anything else;
-//!   - `parse`, if the kind alone allows too much: a parser that holds values to
+//!   - `file`: the form of the value there, for the error about any other;
+//!   - `parse`, if the type alone allows too much: a parser that holds values to
 //!     a range, on the command line and in the file;
-//!   - `change`: what it takes to change the option of a run.
+//!   - `change`: what it takes to change the option of a running sigtrail.
 
 use std::path::PathBuf;
 
@@ -33,12 +33,12 @@ use crate::{
 /// The sample file: each key with its default, explained.
 pub const SAMPLE: &str = include_str!("../../config/sigtrail.toml");
 
-/// What the file wants for an option that can be given more than once.
+/// The form in the file of an option that can be given more than once.
 const LIST: &str = "a list, such as [\"a\", \"b\"]";
 
 options! {
     "Output" {
-        /// Read a configuration file; options override it. SIGHUP reads it again
+        /// Read this configuration file; options override it. SIGHUP reads it again
         #[arg(value_name = "PATH")]
         config: PathBuf { default: PathBuf::new() }
 
@@ -50,8 +50,8 @@ options! {
             change: Restart,
         }
 
-        /// Start a new file before this one exceeds this size [4K and more, or 0:
-        /// never] [default: 0]
+        /// Rotate before the file exceeds this size [4K or more, or 0: never]
+        /// [default: 0]
         #[arg(value_name = "SIZE")]
         rotate_size: Size {
             default: Size(0),
@@ -60,7 +60,7 @@ options! {
             change: Restart,
         }
 
-        /// Start a new file when this one is so old [1s and more, or 0: never]
+        /// Rotate when the file reaches this age [1s or more, or 0: never]
         /// [default: 0]
         #[arg(value_name = "TIME")]
         rotate_age: Time {
@@ -79,8 +79,8 @@ options! {
             change: Restart,
         }
 
-        /// Remove the oldest rotated files when together they exceed this size [4K
-        /// and more, or 0: no limit] [default: 0]
+        /// Remove the oldest rotated files when all together exceed this size [4K
+        /// or more, or 0: no limit] [default: 0]
         #[arg(value_name = "SIZE")]
         max_total: Size {
             default: Size(0),
@@ -93,8 +93,8 @@ options! {
         #[arg(value_name = "BOOL")]
         compress: bool { default: true, file: "true or false", change: Restart }
 
-        /// When to flush the file to the disk [never, rotation, or so often: 100ms
-        /// to 1h] [default: never]
+        /// When to flush the file to the disk [never, rotation, or an interval from
+        /// 100ms to 1h] [default: never]
         #[arg(value_name = "WHEN")]
         fsync: Fsync {
             default: Fsync::Never,
@@ -102,23 +102,23 @@ options! {
             change: Restart,
         }
 
-        /// Keep counters in this file, for Prometheus's textfile collector
+        /// Write counters to this file, for Prometheus's textfile collector
         #[arg(value_name = "PATH")]
         metrics_file: PathBuf { default: PathBuf::new(), file: "a path", change: Restart }
 
-        /// Aligned lines for people instead of JSON; in colour on a terminal,
+        /// Print aligned lines for people instead of JSON; in colour on a terminal,
         /// unless NO_COLOR is set
         #[arg(num_args = 0, default_missing_value = "true")]
         pretty: bool { default: false }
     }
 
     "Filters" {
-        /// Only signals that these processes send [pid, repeatable, or a comma list]
+        /// Only signals sent by these processes [pid, repeatable, or a comma list]
         #[arg(short = 'p', value_name = "PID", value_delimiter = ',')]
         sender_pid: Vec<Pid> { default: vec![], file: LIST, change: Filter }
 
-        /// Only signals that reach these processes, or would have [pid, repeatable,
-        /// or a comma list]
+        /// Only signals sent, or tried to be sent, to these processes [pid,
+        /// repeatable, or a comma list]
         #[arg(short = 't', value_name = "PID", value_delimiter = ',')]
         target_pid: Vec<Pid> { default: vec![], file: LIST, change: Filter }
 
@@ -161,7 +161,7 @@ options! {
         #[arg(num_args = 0, default_missing_value = "true")]
         fatal: bool { default: false, file: "true or false", change: Filter }
 
-        /// Only senders in this systemd unit [.service may be left out, repeatable]
+        /// Only senders in this systemd unit [.service may be omitted, repeatable]
         #[arg(value_name = "UNIT")]
         unit: Vec<String> { default: vec![], file: LIST, change: Filter }
 
@@ -180,7 +180,7 @@ options! {
     }
 
     "Privacy" {
-        /// What of processes' arguments is recorded; they may hold secrets
+        /// How much of processes' arguments to record; they may hold secrets
         /// [default: full]
         #[arg(value_name = "WHAT")]
         args: Args {
@@ -201,7 +201,7 @@ options! {
     }
 
     "Tuning" {
-        /// Longest wait before lines are written [1ms to 1s] [default: 50ms]
+        /// Longest delay before lines are written [1ms to 1s] [default: 50ms]
         #[arg(value_name = "TIME")]
         poll_interval: Time {
             default: Time::ms(50),
@@ -229,7 +229,7 @@ options! {
             change: Restart,
         }
 
-        /// Ring buffer of each CPU [a power of two from 4K to 64M]
+        /// Size of each CPU's ring buffer [a power of two from 4K to 64M]
         /// [default: 4M]
         #[arg(value_name = "SIZE")]
         ring_size: Size {
@@ -239,7 +239,7 @@ options! {
             change: Restart,
         }
 
-        /// Lines that may wait while the output is slow or fails [64K to 1G]
+        /// Size of the queue for lines while the output is slow or fails [64K to 1G]
         /// [default: 8M]
         #[arg(value_name = "SIZE")]
         queue_size: Size {
@@ -284,12 +284,12 @@ mod tests {
         for row in ROWS {
             let option = (command.get_arguments()).find(|option| option.get_id() == row.key);
             let help = option.unwrap().get_help().unwrap().to_string();
-            let Some((_, said)) = help.split_once("[default: ") else {
+            let Some((_, stated)) = help.split_once("[default: ") else {
                 continue;
             };
             let default = (row.show)(&config).to_string();
             assert_eq!(
-                said.trim_end_matches(']'),
+                stated.trim_end_matches(']'),
                 default.trim_matches('"'),
                 "{}",
                 row.key

@@ -28,7 +28,7 @@ impl Pretty {
             None => sender.uid.to_string(),
         };
         let (target, syscall) = (&line.target, line.syscall);
-        let whom = match target.arg_tid {
+        let target_arg = match target.arg_tid {
             Some(tid) => format!("{}/{tid}", target.arg),
             None => target.arg.to_string(),
         };
@@ -42,7 +42,7 @@ impl Pretty {
             scope => format!(" ({})", scope.replace('_', " ")),
         };
         let text = format!(
-            "{time}  {signal} {who:<24} {user:<10} {syscall:<7} -> {whom:<16} {result}{group}\n"
+            "{time}  {signal} {who:<24} {user:<10} {syscall:<7} -> {target_arg:<16} {result}{group}\n"
         );
         out.extend_from_slice(text.as_bytes());
     }

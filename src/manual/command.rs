@@ -5,37 +5,44 @@ use clap::{Arg, ArgAction, Command, CommandFactory};
 use super::page::Page;
 use crate::{cli::Cli, config::INSTALLED};
 
-/// What the page has beside what `--help` says.
+/// What the page has in addition to `--help`.
 const SIGNALS: [(&str, &str); 3] = [
     (
         "`SIGTERM`, `SIGINT`",
-        "Detach, write what is at hand, and end with status 0. A reader that takes nothing for \
-         half a second (under a service manager 10 s), or is not done after 10 s, loses the rest; \
-         that is status 3. A second signal ends it at once.",
+        "Detach, write what is left, and exit with status 0. If the reader takes nothing for half \
+         a second (10 s under a service manager), or has not taken all after 10 s, the rest is \
+         lost and the status is 3. A second signal ends sigtrail at once.",
     ),
     (
         "`SIGHUP`",
-        "Open the output file anew. With `--config`, also read the file again: its filters and \
-         intervals are put in force together, or none of them, and a status line says which.",
+        "Open the output file again. With `--config`, also read the configuration again: its \
+         filters and intervals all take effect, or none of them does, and a status line says \
+         which. In a terminal, and without `--config`, SIGHUP ends sigtrail.",
     ),
     (
         "`SIGPIPE`",
-        "Ignored: a reader of stdout that goes away is a clean end.",
+        "Ignored. When the reader of stdout goes away, sigtrail ends with status 0.",
     ),
 ];
 const ENVIRONMENT: [(&str, &str); 2] = [
-    ("`NO_COLOR`", "If it is set, `--pretty` prints no colour."),
+    (
+        "`NO_COLOR`",
+        "If it is set, `--pretty` prints without colour.",
+    ),
     (
         "`NOTIFY_SOCKET`, `WATCHDOG_USEC`",
-        "Set by systemd, which is told of the start, of reloads and of the end, and at intervals \
-         that records do come.",
+        "Set by systemd. sigtrail reports its start, reloads and end there, and at intervals that \
+         records still arrive.",
     ),
 ];
 const FILES: [(&str, &str); 6] = [
-    (INSTALLED, "what the service reads: sigtrail.toml(5)"),
+    (
+        INSTALLED,
+        "the service's configuration: see sigtrail.toml(5)",
+    ),
     (
         "/var/log/sigtrail/signals.jsonl",
-        "what the service writes; `signals.jsonl.1`, `signals.jsonl.2.gz` and so on are older",
+        "the service's log; `signals.jsonl.1`, `signals.jsonl.2.gz` and so on are older",
     ),
     (
         "/usr/share/sigtrail/schema.json",
@@ -46,8 +53,11 @@ const FILES: [(&str, &str); 6] = [
         "settings for fluent-bit, Vector, rsyslog and journald; recipes for jq; conversion to the \
          Elastic Common Schema",
     ),
-    ("/sys/kernel/btf/vmlinux", "the kernel's types: needed"),
-    ("/sys/kernel/tracing", "tracefs: needed"),
+    (
+        "/sys/kernel/btf/vmlinux",
+        "the kernel's type information, which is needed",
+    ),
+    ("/sys/kernel/tracing", "tracefs, which is needed"),
 ];
 
 /// The page.
@@ -71,8 +81,8 @@ pub fn page() -> String {
         page.paragraph(paragraph);
     }
     page.paragraph(
-        "sigtrail-events(7) explains the lines. Calls made are signal lines plus the counts of \
-         lost lines, exactly.",
+        "sigtrail-events(7) explains the lines. The number of calls made is exactly the number \
+         of signal lines plus the counts in lost lines.",
     );
     page.heading("Commands");
     for sub in command.get_subcommands() {

@@ -15,7 +15,7 @@ pub fn page() -> String {
     page.paragraph(schema["description"].as_str().unwrap_or_default());
     page.paragraph(&format!(
         "This is version {} of the schema; `sigtrail schema` prints it as a JSON Schema. Flags \
-         are there, and true, only where they hold. Fields marked with * always stand.",
+         are present, as true, only where they hold. Fields marked with * are always present.",
         schema::VERSION
     ));
     for table in schema::tables() {
@@ -29,8 +29,8 @@ pub fn page() -> String {
 fn fields(page: &mut Page, table: &Table) {
     page.heading(&table.title.replace('`', ""));
     page.paragraph(&table.about);
-    for (place, field) in table.fields.iter().enumerate() {
-        if table.process_at == Some(place) {
+    for (index, field) in table.fields.iter().enumerate() {
+        if table.process_at == Some(index) {
             process(page);
         }
         let mark = if field.always { "*" } else { "" };
@@ -45,7 +45,7 @@ fn fields(page: &mut Page, table: &Table) {
 }
 
 fn process(page: &mut Page) {
-    page.item("...", "what stands under A PROCESS");
+    page.item("...", "the fields under A PROCESS");
 }
 
 /// Its type, without the link that Markdown has.

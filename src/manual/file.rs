@@ -14,28 +14,30 @@ pub fn page() -> String {
     page.paragraph("`/etc/sigtrail/sigtrail.toml`");
     page.heading("Description");
     page.paragraph(
-        "A file in TOML, which `sigtrail --config` reads. It may have the keys below, each of \
-         which is also an option of sigtrail(8). A key that is not known, a value that is out of \
-         range, and a file that others than its owner can write, are refused, with the line and \
-         the reason.",
+        "A TOML file that `sigtrail --config` reads. Each of the keys below is also an option of \
+         sigtrail(8). sigtrail refuses an unknown key, a value out of range, and a file that \
+         anybody but its owner can write to; the error gives the line and the reason.",
     );
     page.paragraph(
-        "`sigtrail check-config` says whether a file is right, and prints the configuration that \
-         it makes. The packages install one that writes to `/var/log/sigtrail/signals.jsonl` and \
-         rotates it.",
+        "`sigtrail check-config` checks a file and prints the configuration that it results in. \
+         The packages install a file that makes sigtrail write to \
+         `/var/log/sigtrail/signals.jsonl` and rotate it.",
     );
     for paragraph in blocks(head(SAMPLE)) {
         page.paragraph(&paragraph.join(" "));
     }
     keys(&mut page, SAMPLE);
     page.heading("Files");
-    page.item("`/etc/sigtrail/sigtrail.toml`", "what the service reads");
+    page.item(
+        "`/etc/sigtrail/sigtrail.toml`",
+        "the service's configuration",
+    );
     page.heading("See also");
     page.paragraph("sigtrail(8), sigtrail-events(7)");
     page.finish()
 }
 
-/// What stands above the first section, without the title.
+/// The text above the first section, without the title.
 fn head(text: &str) -> &str {
     let head = text.split("\n## ").next().unwrap_or_default();
     head.split_once("\n#\n").map_or("", |(_, rest)| rest)
@@ -57,7 +59,7 @@ fn keys(page: &mut Page, text: &str) {
     let mut comment = String::new();
     for line in text.split_inclusive('\n') {
         if let Some(title) = line.strip_prefix("## ") {
-            // What follows the colon holds for all keys of the section.
+            // The text after the colon is about all keys of the section.
             let (title, about) = title.split_once(':').unwrap_or((title, ""));
             page.heading(title.trim());
             if !about.trim().is_empty() {

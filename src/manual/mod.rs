@@ -1,5 +1,5 @@
 //! `sigtrail generate`: man pages and shells' completions, from the command
-//! line, the configuration file and the schema that they tell of.
+//! line, the configuration file and the schema that they describe.
 
 mod command;
 mod events;

@@ -85,13 +85,13 @@ fn marked(text: &str) -> String {
     }
     let mut bold = false;
     (text.split('`').enumerate())
-        .map(|(place, part)| {
-            let font = match (place, bold) {
+        .map(|(index, part)| {
+            let font = match (index, bold) {
                 (0, _) => "",
                 (_, false) => r"\fB",
                 (_, true) => r"\fR",
             };
-            bold = place > 0 && !bold;
+            bold = index > 0 && !bold;
             format!("{font}{part}")
         })
         .collect()

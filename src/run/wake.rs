@@ -22,10 +22,11 @@ use signal_hook::{
 
 use crate::clock::monotonic_ns;
 
-/// A signal that comes so long after the first is meant as another one.
+/// A second signal that comes at least so long after the first is a request of
+/// its own.
 const INSISTENCE_NS: u64 = 100_000_000;
 
-/// Tells the loop of signals: a pipe ends its poll, a flag says why.
+/// Wakes the loop when a signal comes: a pipe ends its poll, a flag says why.
 pub struct Wake {
     stop: Arc<AtomicBool>,
     reload: Arc<AtomicBool>,
@@ -33,8 +34,8 @@ pub struct Wake {
 }
 
 impl Wake {
-    /// Takes over the signals. With `hangup_stops`, SIGHUP is the end, as it
-    /// is for what runs in a terminal that is closed.
+    /// Takes over the signals. With `hangup_stops`, SIGHUP ends the run, as it
+    /// does for other programs when their terminal is closed.
     pub fn register(hangup_stops: bool) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let reload = Arc::new(AtomicBool::new(false));
@@ -54,25 +55,25 @@ impl Wake {
         Ok(Self { stop, reload, pipe })
     }
 
-    /// Has the end been asked for?
+    /// Whether the end has been asked for.
     pub fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Has a reload been asked for, since this was last called?
+    /// Whether a reload has been asked for since this was last called.
     pub fn take_reload(&self) -> bool {
         if !self.reload.swap(false, Ordering::Relaxed) {
             return false;
         }
-        // The flag is down already: a signal that comes now is not missed.
+        // The flag is cleared already, so a signal that comes now is not missed.
         let mut bytes = [0; 64];
         while (&self.pipe).read(&mut bytes).is_ok_and(|read| read > 0) {}
         true
     }
 }
 
-/// The second one does not wait for anything. But one that comes at once is
-/// no insistence: timeout(1) sends two, to the process and to its group.
+/// Ends the process at the second signal. One that comes at once does not count:
+/// timeout(1) sends two, one to the process and one to its group.
 fn insist(signal: i32, first_ns: Arc<AtomicU64>) -> io::Result<SigId> {
     let action = move || {
         let now_ns = monotonic_ns();

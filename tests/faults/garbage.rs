@@ -95,13 +95,13 @@ fn a_running_trace_goes_on_with_the_old_file_whatever_the_new_one_is() {
     let mut actor = actor("st-garbage");
     let mut calls = 0;
     let kinds = [
-        ("directory", "no regular file"),
-        ("fifo", "no regular file"),
+        ("directory", "not a regular file"),
+        ("fifo", "not a regular file"),
         ("sparse", "longer than 1 MiB"),
         ("nul", "NUL byte"),
         ("mark", "byte order mark"),
         ("binary", "sigtrail.toml"),
-        ("open", "others can write it"),
+        ("open", "others can write to it"),
         ("absent", "No such file"),
     ];
     for (number, (kind, part)) in (1..).zip(kinds) {
