@@ -15,6 +15,9 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 BIN := target/release/sigtrail
 C_SOURCES := $(wildcard bpf/*.[ch] tests/*.c tests/bench/*.c)
 
+# Each builds in the same directory.
+.NOTPARALLEL:
+
 run: release ## build and trace: JSON lines on stdout (ARGS="--pretty" adds options)
 	@$(SUDO) $(BIN) $(ARGS)
 

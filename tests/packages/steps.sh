@@ -68,9 +68,3 @@ seen_count() { # COUNT NAME FILE...
 	shift 2
 	[ "$(zcat -f "$@" | grep -c "\"type\":\"signal\".*\"comm\":\"$name\"")" -ge "$count" ]
 }
-
-# The commands of a document's blocks for shells, one a line.
-commands() { # FILE
-	sed -n '/^```\(sh\|console\)$/,/^```$/p' "$1" | grep -v '^```' |
-		sed -e ':a; /\\$/{N; s/ *\\\n */ /; ta}' -e 's/  *# .*//'
-}
