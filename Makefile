@@ -12,7 +12,8 @@ export RUSTUP_HOME ?= $(firstword $(wildcard $(addsuffix /.rustup,$(HOMES))))
 export CARGO_HOME ?= $(firstword $(wildcard $(addsuffix /.cargo,$(HOMES))))
 endif
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-BIN := target/release/sigtrail
+# Where cargo puts the binary; for recipes, which find cargo.
+BIN = "$$(packaging/target-dir)/release/sigtrail"
 C_SOURCES := $(wildcard bpf/*.[ch] tests/*.c tests/bench/*.c)
 
 # Each builds in the same directory.
@@ -76,7 +77,8 @@ help: ## this list
 
 # Nothing but lines goes to stdout: `make run | jq .` works.
 release: needs
-	@cargo build --release --locked --quiet >&2
+	@[ -e $(BIN) ] || echo "Building sigtrail (a minute or two, the first time)" >&2
+	@cargo build --release --locked >&2
 
 needs:
 	@packaging/build-needs >&2

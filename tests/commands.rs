@@ -1,15 +1,54 @@
-//! Each script explains itself.
+//! Each script explains itself, and `make run` finds what it builds.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
-    fs,
+    env,
+    fs::{self, Permissions},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
+use tempfile::TempDir;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn make_run_finds_its_binary_wherever_cargo_builds() {
+    let room = TempDir::new().unwrap();
+    let target = room.path().join("target");
+    let cargo = room.path().join("cargo");
+    // Builds at once.
+    let script = format!(
+        "#!/bin/sh\n\
+         [ \"$1\" = build ] || exec {} \"$@\"\n\
+         mkdir -p \"$CARGO_TARGET_DIR/release\"\n\
+         ln -sf {} \"$CARGO_TARGET_DIR/release/sigtrail\"\n",
+        env!("CARGO"),
+        env!("CARGO_BIN_EXE_sigtrail"),
+    );
+    fs::write(&cargo, script).unwrap();
+    fs::set_permissions(&cargo, Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", room.path().display(), env::var("PATH").unwrap());
+    for is_first in [true, false] {
+        let output = Command::new("make")
+            .args(["run", "ARGS=--version"])
+            .current_dir(ROOT)
+            .env("PATH", &path)
+            .env("CARGO_TARGET_DIR", &target)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            stdout,
+            concat!("sigtrail ", env!("CARGO_PKG_VERSION"), "\n")
+        );
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(stderr.contains("Building sigtrail"), is_first, "{stderr}");
+    }
+}
 
 fn is_script(path: &Path) -> bool {
     let executable = fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o111 != 0);
