@@ -28,13 +28,14 @@ test: test-needs ## build and run all tests (as root, or through sudo)
 test-kernels: needs ## trace for real on other kernels, in virtual machines (ARGS="-k 6.1", "-a arm64")
 	@tests/vm/run $(ARGS)
 
-check: test-needs ## formatting, lints and documentation, all without a warning
+check: test-needs ## formatting, lints, dependencies and documentation, all without a warning
 	cargo fmt --all --check
 	clang-format --dry-run --Werror $(C_SOURCES)
 	bpf/check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --test kernels -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+	@packaging/check-crates
 
 bench: release ## what tracing costs, beside untraced, sigsnoop and bpftrace
 	@SUDO="$(SUDO)" tests/bench/run $(ARGS)
