@@ -1,18 +1,223 @@
-//! Each script explains itself, and `make run` finds what it builds.
+//! Each command of README.md, OPERATING.md and CONTRIBUTING.md is run as it
+//! stands there: here, by `.ci/run`, or where the packages are installed. And
+//! each script explains itself.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod recording;
+
 use std::{
     env,
-    fs::{self, Permissions},
-    os::unix::fs::PermissionsExt,
+    fs::{self, File, Permissions, create_dir_all},
+    io::Read,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, ExitStatus, Output, Stdio},
+    time::Duration,
 };
 
+use common::wait_until_within;
+use recording::record;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The commands of a document: of its `blocks`, of its `text`, or `all`.
+fn documented(which: &str, document: &str) -> Vec<String> {
+    let output = Command::new(format!("{ROOT}/tests/documented"))
+        .args([which, &format!("{ROOT}/{document}")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{document}: {output:?}");
+    let commands = String::from_utf8(output.stdout).unwrap();
+    commands.lines().map(str::to_owned).collect()
+}
+
+/// The commands of `.ci/run`, without the assignments that shorten some.
+fn in_ci() -> Vec<String> {
+    let script = fs::read_to_string(format!("{ROOT}/.ci/run")).unwrap();
+    script.lines().map(without_assignments).collect()
+}
+
+fn without_assignments(line: &str) -> String {
+    let is_name = |c: char| c.is_ascii_uppercase() || c == '_';
+    match line.split_once('=') {
+        Some((name, value)) if name.chars().all(is_name) => {
+            let rest = match value.strip_prefix('"') {
+                Some(quoted) => quoted.split_once("\" "),
+                None => value.split_once(' '),
+            };
+            rest.map_or_else(String::new, |(_, rest)| without_assignments(rest))
+        }
+        _ => line.to_owned(),
+    }
+}
+
+#[test]
+fn the_commands_of_documents_are_found() {
+    let room = TempDir::new().unwrap();
+    let file = room.path().join("document.md");
+    let text = "`make a` and (`ARGS=\"-x y\"`: more), `make b | jq .`, `word`, `key = 1`, `Some words`\n\
+                ```sh\ntrue && \\\n    false  # a comment: it's one\njq 'a\n  | b' file\n```\n\
+                ```json\n{}\n```\n| `sudo ls -l` |\n```console\nmake a\n```\n";
+    fs::write(&file, text).unwrap();
+    let found = |which| {
+        let output = Command::new(format!("{ROOT}/tests/documented"))
+            .arg(which)
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let blocks = "true && false\njq 'a | b' file\n";
+    let text = "make a\nmake a ARGS=\"-x y\"\nmake b | jq .\nsudo ls -l\n";
+    assert_eq!(found("blocks"), format!("{blocks}make a\n"));
+    assert_eq!(found("text"), text);
+    assert_eq!(found("all"), text.replace("sudo", &format!("{blocks}sudo")));
+}
+
+#[test]
+fn each_command_for_contributors_is_run_by_ci() {
+    let commands = documented("all", "CONTRIBUTING.md");
+    assert!(commands.len() >= 10, "{commands:?}");
+    let in_ci = in_ci();
+    for command in commands {
+        // What runs all of them is run by being there.
+        let path = Path::new(ROOT).join(&command);
+        let runs_itself = command == ".ci/run" && is_script(&path);
+        assert!(
+            runs_itself || in_ci.contains(&command),
+            "no test runs `{command}` of CONTRIBUTING.md"
+        );
+    }
+}
+
+// tests/packages/inside runs all others of OPERATING.md.
+#[test]
+fn each_command_that_builds_for_operators_is_run() {
+    let packages = fs::read_to_string(format!("{ROOT}/tests/packages/run")).unwrap();
+    assert!(packages.contains("tests/documented blocks OPERATING.md"));
+    let in_ci = in_ci();
+    assert!(in_ci.contains(&"make test-packages".to_owned()));
+    let commands = documented("text", "OPERATING.md");
+    for command in commands
+        .iter()
+        .filter(|command| command.starts_with("make "))
+    {
+        assert!(
+            in_ci.contains(command),
+            "no test runs `{command}` of OPERATING.md"
+        );
+    }
+}
+
+#[test]
+fn each_command_for_operators_is_run_where_the_package_is() {
+    let inside = fs::read_to_string(format!("{ROOT}/tests/packages/inside")).unwrap();
+    for which in ["blocks", "text"] {
+        let commands = documented(which, "OPERATING.md");
+        assert!(commands.len() >= 10, "{commands:?}");
+        assert!(inside.contains(&format!("documented {which} OPERATING.md")));
+    }
+}
+
+/// Where the commands of the README are run: as after `make run`.
+fn built() -> TempDir {
+    let room = TempDir::new().unwrap();
+    let release = room.path().join("target/release");
+    create_dir_all(&release).unwrap();
+    create_dir_all(room.path().join("bin")).unwrap();
+    symlink(env!("CARGO_BIN_EXE_sigtrail"), release.join("sigtrail")).unwrap();
+    symlink(format!("{ROOT}/config"), room.path().join("config")).unwrap();
+    room
+}
+
+/// Runs a command by a shell, as a reader does, and presses Ctrl-C once it
+/// traces. /usr/local/bin is a directory of the room.
+fn run(command: &str, room: &Path) -> (ExitStatus, String, String) {
+    let [stdout, stderr] = ["stdout", "stderr"].map(|name| room.join(name));
+    let lines = room.join("signals.jsonl");
+    let mut child = Command::new("unshare")
+        .args(["-m", "sh", "-c"])
+        .arg("mount --bind bin /usr/local/bin && exec bash -c \"$1\"")
+        .args(["sh", command])
+        .current_dir(room)
+        .stdin(Stdio::null())
+        .stdout(File::create(&stdout).unwrap())
+        .stderr(File::create(&stderr).unwrap())
+        .spawn()
+        .unwrap();
+    let read = |path: &Path| {
+        let mut text = String::new();
+        let _ = File::open(path).and_then(|mut file| file.read_to_string(&mut text));
+        text
+    };
+    let started = || [&stdout, &lines].map(|path| read(path).contains("started")) != [false; 2];
+    let mut status = None;
+    let mut interrupted = false;
+    wait_until_within(DEADLINE, command, || {
+        status = child.try_wait().unwrap();
+        if status.is_none() && !interrupted && started() {
+            let _ = kill_process(Pid::from_child(&child), Signal::INT);
+            interrupted = true;
+        }
+        status.is_some()
+    });
+    let mut text = read(&stdout);
+    if interrupted && text.is_empty() {
+        text = read(&lines);
+    }
+    assert!(
+        !interrupted || text.contains("stopped"),
+        "{command}: {text}"
+    );
+    let _ = fs::remove_file(lines);
+    (status.unwrap(), text, read(&stderr))
+}
+
+#[test]
+fn each_command_in_the_readme_runs() {
+    let room = built();
+    let in_ci = in_ci();
+    let mut commands = documented("all", "README.md");
+    commands.retain(|command| !in_ci.contains(command) && !command.starts_with("jq "));
+    assert!(commands.len() >= 10, "{commands:?}");
+    for command in commands {
+        let (status, _, stderr) = run(&command, room.path());
+        assert!(status.success(), "{command}: {status}: {stderr}");
+        assert_eq!(stderr, "", "{command}");
+    }
+}
+
+#[test]
+fn each_recipe_in_the_readme_finds_something() {
+    let room = TempDir::new().unwrap();
+    let lines = room.path().join("signals.jsonl");
+    record(&lines);
+    // Whom the recipe asks for is whom the test ended.
+    let text = fs::read_to_string(&lines).unwrap();
+    fs::write(
+        &lines,
+        text.replace(r#""comm":"actor""#, r#""comm":"nginx""#),
+    )
+    .unwrap();
+    let mut recipes = documented("all", "README.md");
+    recipes.retain(|command| command.starts_with("jq "));
+    assert_eq!(recipes.len(), 5);
+    for recipe in recipes {
+        let output = Command::new("bash")
+            .args(["-euo", "pipefail", "-c", &recipe])
+            .current_dir(room.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{recipe}: {output:?}");
+        assert!(output.stderr.is_empty(), "{recipe}: {output:?}");
+        assert!(!output.stdout.is_empty(), "{recipe} finds nothing");
+    }
+}
 
 #[test]
 fn make_run_finds_its_binary_wherever_cargo_builds() {

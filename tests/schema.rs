@@ -6,8 +6,8 @@ mod recording;
 
 use std::fs;
 
-use common::validator;
-use recording::{record, stdout_of};
+use common::{stdout_of, validator};
+use recording::record;
 use serde_json::{Value, json};
 
 fn schema() -> Value {

@@ -2,7 +2,6 @@
 
 use std::{fs, path::Path};
 
-pub use common::stdout_of;
 use common::{Actor, Sigtrail, kill, tgkill, tkill, wait_until};
 
 const TERM: i64 = 15;

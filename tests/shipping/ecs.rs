@@ -3,15 +3,11 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use common::validator;
+use common::{stdout_of, validator};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{
-    GOLDEN, documents,
-    recording::{record, stdout_of},
-    text, values,
-};
+use crate::{GOLDEN, documents, recording::record, text, values};
 
 #[test]
 fn recorded_lines_become_valid_ecs_documents_in_both_ways() {

@@ -1,8 +1,9 @@
 //! The index template of OpenSearch and Elasticsearch.
 
+use common::stdout_of;
 use serde_json::Value;
 
-use crate::{CONFIG, documents::TYPES, recording::stdout_of, settings::section, text};
+use crate::{CONFIG, documents::TYPES, settings::section, text};
 
 #[test]
 fn an_index_gets_the_type_of_each_field_from_the_template() {
