@@ -34,7 +34,7 @@ check: test-needs ## formatting, lints, dependencies and documentation, all with
 	bpf/check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --test kernels -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items --quiet
 	@packaging/check-crates
 
 bench: release ## what tracing costs, beside untraced, sigsnoop and bpftrace

@@ -1,32 +1,33 @@
 //! sigtrail records every signal that one process sends another, one JSON line
 //! each.
 //!
-//! The way of the data: the BPF probes note a call at its entry and send it at
-//! its exit ([`trace`]); [`run`](mod@run) reads the rings, [`correlate`] sorts
-//! what came, [`emit`] makes [`record`]s of it with the time of [`clock`] and the
-//! names of [`identity`] and [`names`], and [`sink`] writes the lines. What is
-//! lost on the way is kept in the books of [`loss`].
+//! The BPF programs note a call at its entry and send it at its exit. `trace`
+//! reads the rings and decodes the records, `correlate` makes whole events in the
+//! order of time, `emit` makes lines (`record`) with UTC times (`clock`) and the
+//! names of `identity` and `names`, and `sink` writes them. `run` is the loop. Calls
+//! that have no line are accounted for in `loss`. ARCHITECTURE.md draws the rooms
+//! and the direction of imports.
 
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod correlate;
-pub mod doctor;
-pub mod emit;
-pub mod event;
-pub mod health;
-pub mod identity;
-pub mod loss;
-pub mod manual;
-pub mod names;
-pub mod privilege;
-pub mod record;
-pub mod run;
-pub mod schema;
-pub mod select;
-pub mod sink;
-pub mod text;
-pub mod trace;
+mod cli;
+mod clock;
+mod config;
+mod correlate;
+mod doctor;
+mod emit;
+mod event;
+mod health;
+mod identity;
+mod loss;
+mod manual;
+mod names;
+mod privilege;
+mod record;
+mod run;
+mod schema;
+mod select;
+mod sink;
+mod text;
+mod trace;
 mod wait;
 
 use std::{
@@ -36,10 +37,22 @@ use std::{
 
 use anyhow::Result;
 
-use crate::{
-    cli::{Cli, Command},
-    config::{Config, TraceArgs},
-    identity::Users,
+use crate::cli::Command;
+/// What the program, the tests, the benches and the fuzz targets use.
+pub use crate::{
+    cli::Cli,
+    clock::monotonic_ns,
+    config::{Config, TraceArgs, shown},
+    correlate::Correlator,
+    emit::Emitter,
+    event::{Batch, Call, CgroupPath, Event, Image, ImageKey},
+    identity::{Cgroup, Cgroups, Qos, Registry, Runtime, Users},
+    schema::schema,
+    sink::{
+        Closed, FileConfig, Fsync, Output, Patience, Refused, Rotation, Sink, SinkConfig, SinkGone,
+    },
+    text::{decode as decode_text, text},
+    trace::decode as decode_record,
 };
 
 /// Does what the command line asks for.
@@ -55,8 +68,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
                 ..TraceArgs::default()
             };
             let config = Config::new(&args, &Users::system())?;
-            let text = config::shown(&config);
-            // Where nobody listens, the exit code has to do.
+            let text = shown(&config);
+            // If stdout is gone, the exit code has to do.
             let _ = io::stdout().write_all(text.as_bytes());
             Ok(ExitCode::SUCCESS)
         }
@@ -70,7 +83,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
     }
 }
 
-/// What the process says of an error to whoever started it.
+/// The exit code that an error ends with.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     if error.is::<config::Invalid>() {
         ExitCode::from(2)

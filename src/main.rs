@@ -6,13 +6,13 @@ use std::{
 };
 
 use clap::Parser;
-use sigtrail::cli::Cli;
+use sigtrail::Cli;
 
 fn main() -> ExitCode {
     match sigtrail::run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            // Where nobody listens, the exit code has to do.
+            // If stderr is gone, the exit code has to do.
             let _ = writeln!(io::stderr(), "sigtrail: {error:#}");
             sigtrail::exit_code(&error)
         }

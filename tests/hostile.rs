@@ -24,7 +24,7 @@ use rustix::{
     mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount},
 };
 use serde_json::{Value, json};
-use sigtrail::{identity::Cgroups, text::decode};
+use sigtrail::{Cgroups, decode_text};
 
 const USR1: i64 = 10;
 
@@ -66,7 +66,7 @@ fn with_args(args: &[&[u8]]) -> Actor {
 fn decoded(args: &Value) -> Vec<Vec<u8>> {
     let args = args.as_array().unwrap();
     (args.iter())
-        .map(|arg| decode(arg.as_str().unwrap()))
+        .map(|arg| decode_text(arg.as_str().unwrap()))
         .collect()
 }
 
@@ -171,7 +171,7 @@ fn paths_of_any_bytes_come_back() {
     for (actor, path) in actors.iter_mut().zip(&paths) {
         actor.make(&format!("call kill {} {USR1}", actor.pid));
         let line = sigtrail.wait_for(|line| line["type"] == "signal");
-        let exe = decode(line["sender"]["exe"].as_str().unwrap());
+        let exe = decode_text(line["sender"]["exe"].as_str().unwrap());
         assert_eq!(exe, path.as_os_str().as_bytes());
         assert_eq!(line["sender"]["exe_deleted"], Value::Null);
         assert_eq!(line["truncated"], Value::Null);
@@ -270,7 +270,7 @@ fn a_deep_path_is_cut_at_its_start_and_said_to_be() {
         fs::create_dir_all(&path).unwrap();
         path.push("the-actor");
         let line = cut_lines_of(&mut [copied(&path)], &[]).remove(0);
-        let exe = decode(line["sender"]["exe"].as_str().unwrap());
+        let exe = decode_text(line["sender"]["exe"].as_str().unwrap());
         let path = path.as_os_str().as_bytes();
         assert_eq!(line["truncated"] == true, is_cut);
         if is_cut {
@@ -324,7 +324,7 @@ fn cgroups_of_any_bytes_come_back() {
     });
     for (line, path) in lines_of(&mut actors, &[]).iter().zip(paths) {
         for side in ["sender", "target"] {
-            assert_eq!(decode(line[side]["cgroup"].as_str().unwrap()), path);
+            assert_eq!(decode_text(line[side]["cgroup"].as_str().unwrap()), path);
         }
         assert_eq!(line["truncated"], Value::Null);
     }

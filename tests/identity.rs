@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Instant;
 
-use sigtrail::identity::{Cgroups, Qos, Runtime, Users};
+use sigtrail::{Cgroups, Qos, Runtime, Users};
 
 /// Cgroups made for a test, innermost last; removed with it.
 struct Made(Vec<PathBuf>);

@@ -11,7 +11,7 @@ use std::{
 
 use common::{Actor, Call, Scene, Sender, Sigtrail, kill, party, wait_until};
 use serde_json::{Value, json};
-use sigtrail::identity::Cgroups;
+use sigtrail::Cgroups;
 
 const USR1: i64 = 10;
 const TERM: i64 = 15;

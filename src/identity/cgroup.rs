@@ -55,7 +55,7 @@ const MOST_WAITING: usize = 1 << 14;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cgroup {
     /// The path from the root of the hierarchy, as text by the rule of
-    /// [`crate::text`].
+    /// [`text`](mod@crate::text).
     pub path: Box<str>,
     /// Whether the path was too long to be kept in full.
     pub truncated: bool,

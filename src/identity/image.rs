@@ -13,7 +13,7 @@ const CAPACITY: usize = 8192;
 /// Most readings of `/proc` in one batch.
 const PROC_BUDGET: u32 = 64;
 
-/// What runs in a process, as text by the rule of [`crate::text`].
+/// What runs in a process, as text by the rule of [`text`](mod@crate::text).
 #[derive(Debug, PartialEq, Eq)]
 pub struct ImageText {
     /// The executable's path, if it has one.

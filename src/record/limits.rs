@@ -98,7 +98,7 @@ impl Cutter {
 }
 
 /// Cuts the end off a text so that the rest still decodes by the rule of
-/// [`crate::text`].
+/// [`text`](mod@crate::text).
 fn cut(text: &str, limit: usize) -> &str {
     if text.len() <= limit {
         return text;

@@ -10,13 +10,8 @@ use std::{
 use anyhow::{Result, bail};
 use criterion::{Bencher, Criterion, Throughput};
 use sigtrail::{
-    config::Config,
-    correlate::Correlator,
-    emit::Emitter,
-    event::{Batch, Call, CgroupPath, Event, Image, ImageKey},
-    identity::{Registry, Users},
-    sink::{Output, Sink, SinkConfig},
-    trace::decode,
+    Batch, Call, CgroupPath, Config, Correlator, Emitter, Event, Image, ImageKey, Output, Registry,
+    Sink, SinkConfig, Users, decode_record,
 };
 
 const CPUS: u32 = 2;
@@ -114,7 +109,7 @@ fn calls() -> Result<Vec<Call>> {
 }
 
 fn as_call(bytes: &[u8]) -> Result<Call> {
-    match decode(bytes) {
+    match decode_record(bytes) {
         Ok((_, Event::Call(call))) => Ok(call),
         other => bail!("not a call: {other:?}"),
     }

@@ -212,7 +212,7 @@ pub fn validator(schema: &Value) -> Validator {
 
 /// One for each type of line.
 fn validators() -> HashMap<String, Validator> {
-    let mut schema = sigtrail::schema::schema();
+    let mut schema = sigtrail::schema();
     let one_of = schema.as_object_mut().unwrap().remove("oneOf").unwrap();
     let types = one_of.as_array().unwrap().iter();
     types

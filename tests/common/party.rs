@@ -5,7 +5,7 @@ use std::{fs, os::unix::ffi::OsStrExt, os::unix::fs::MetadataExt, sync::OnceLock
 
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
-use sigtrail::{identity::Cgroup, text::text};
+use sigtrail::{Cgroup, text};
 
 use super::expect::user_name;
 

@@ -13,10 +13,7 @@ use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
     process::Signal,
 };
-use sigtrail::{
-    config::{Config, TraceArgs},
-    identity::Users,
-};
+use sigtrail::{Config, TraceArgs, Users};
 
 use super::actor;
 use crate::daemon::{Daemon, configure, count, directory, last_of};

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use common::wait_until;
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
-use sigtrail::identity::Cgroups;
+use sigtrail::Cgroups;
 
 use super::actor;
 use crate::daemon::{Daemon, directory};

@@ -12,7 +12,7 @@ use std::{
 use common::{command, timed, wait_until};
 use rustix::process::{Pid, Signal, getpid, kill_process, test_kill_process};
 use serde_json::Value;
-use sigtrail::clock::monotonic_ns;
+use sigtrail::monotonic_ns;
 
 use super::{Random, actor, last};
 use crate::daemon::{Daemon, Run, count, directory};

@@ -10,7 +10,7 @@ use std::{
 use common::{Actor, Sigtrail, kill, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
-use sigtrail::identity::Cgroups;
+use sigtrail::Cgroups;
 use tempfile::TempDir;
 
 use crate::{

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sigtrail::sink::{Output, Refused};
+use sigtrail::{Output, Refused};
 
 use crate::{
     Disk, ENOSPC, append, by_size, close, directory, fill, in_child, line, lines, open,

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sigtrail::sink::{FileConfig, Fsync, Output, Sink};
+use sigtrail::{FileConfig, Fsync, Output, Sink};
 
 use crate::{
     again, append, by_size, close, config, directory, eventually, files, in_child, line, names,

@@ -23,7 +23,7 @@ use rustix::{
     event::{Timespec, poll},
     mount::{MountFlags, UnmountFlags},
 };
-use sigtrail::sink::{Closed, FileConfig, Output, Patience, Refused, Rotation, Sink, SinkConfig};
+use sigtrail::{Closed, FileConfig, Output, Patience, Refused, Rotation, Sink, SinkConfig};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(20);

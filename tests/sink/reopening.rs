@@ -5,7 +5,7 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
 };
 
-use sigtrail::sink::{FileConfig, Fsync, Output};
+use sigtrail::{FileConfig, Fsync, Output};
 
 use crate::{by_size, close, directory, line, open, pump_until_empty, push, read, rotating};
 

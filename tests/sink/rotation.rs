@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sigtrail::sink::{Refused, Rotation};
+use sigtrail::{Refused, Rotation};
 
 use crate::{
     Disk, EFBIG, ENOSPC, append, by_size, close, directory, eventually, files, fill, in_child,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use sigtrail::sink::{Output, Refused, Sink, SinkGone};
+use sigtrail::{Output, Refused, Sink, SinkGone};
 
 use crate::{
     PATIENCE, again, append, close, config, directory, fill, in_child, line, lines, open,

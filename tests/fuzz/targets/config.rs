@@ -6,10 +6,7 @@
 use std::cell::LazyCell;
 
 use libfuzzer_sys::fuzz_target;
-use sigtrail::{
-    config::{Config, shown},
-    identity::Users,
-};
+use sigtrail::{Config, Users, shown};
 
 thread_local! {
     static USERS: LazyCell<Users> = LazyCell::new(Users::system);

@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sigtrail::{event::Event, trace::decode};
+use sigtrail::{Event, decode_record};
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok((_, event)) = decode(bytes) {
+    if let Ok((_, event)) = decode_record(bytes) {
         // What was decoded can be asked for everything.
         let _ = format!("{event:?}");
         if let Event::Call(call) = event {
