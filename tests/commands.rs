@@ -4,8 +4,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod recording;
-
 use std::{
     env,
     fs::{self, File, Permissions, create_dir_all},
@@ -16,8 +14,7 @@ use std::{
     time::Duration,
 };
 
-use common::wait_until_within;
-use recording::record;
+use common::{record, wait_until_within};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 

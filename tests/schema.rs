@@ -2,12 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod recording;
-
 use std::fs;
 
-use common::{stdout_of, validator};
-use recording::record;
+use common::{record, stdout_of, validator};
 use serde_json::{Value, json};
 
 fn schema() -> Value {

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod daemon;
-
 use std::{
     fs,
     os::unix::{
@@ -15,8 +13,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Actor, command, party, timed, wait_until};
-use daemon::{Daemon, Run, configure, count, directory, last_of};
+use common::{
+    Actor, Daemon, Run, command, configure, count, directory, last_of, party, timed, wait_until,
+};
 use libbpf_rs::{MapCore, MapHandle};
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},

@@ -4,9 +4,11 @@
 
 mod actor;
 mod check;
+mod daemon;
 mod expect;
 mod fate;
 pub mod party;
+mod recording;
 mod scene;
 mod words;
 
@@ -36,8 +38,10 @@ pub use self::{
         Checker, Line, Tally, check_file, check_lines, nanoseconds, tally_file, tally_lines,
         validator,
     },
+    daemon::{Daemon, Run, configure, count, directory, files, last_of},
     expect::*,
     fate::{recipient, recipients, set_fate},
+    recording::record,
     scene::{Scene, now},
     words::options,
 };
@@ -45,7 +49,9 @@ pub use self::{
 /// For whatever should happen at once, on a machine that is busy.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
-/// A running sigtrail. It is killed if a test forgets it.
+/// A running sigtrail whose lines come through a pipe, and are checked and kept
+/// as they come. It is killed if a test forgets it. For lines in files there is
+/// [`Daemon`].
 #[derive(Debug)]
 pub struct Sigtrail {
     child: Child,

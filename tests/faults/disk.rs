@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use common::{command, wait_until};
+use common::{Daemon, Run, command, directory, files, wait_until};
 use rustix::{
     ioctl::{Setter, ioctl, opcode},
     mount::{MountFlags, UnmountFlags, mount, unmount},
@@ -16,7 +16,6 @@ use rustix::{
 use tempfile::TempDir;
 
 use super::{Random, actor};
-use crate::daemon::{Daemon, Run, directory, files};
 
 /// A directory on which file systems are mounted, the last one seen.
 struct Point {

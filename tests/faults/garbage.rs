@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use common::{command, timed, wait_until};
+use common::{Daemon, command, configure, count, directory, last_of, timed, wait_until};
 use proptest::prelude::*;
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
@@ -16,7 +16,6 @@ use rustix::{
 use sigtrail::{Config, TraceArgs, Users};
 
 use super::actor;
-use crate::daemon::{Daemon, configure, count, directory, last_of};
 
 const DEFAULT: &str = include_str!("../../config/sigtrail.toml");
 

@@ -2,12 +2,11 @@
 
 use std::{fs, path::PathBuf};
 
-use common::wait_until;
+use common::{Daemon, directory, wait_until};
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 use sigtrail::Cgroups;
 
 use super::actor;
-use crate::daemon::{Daemon, directory};
 
 /// A map of a running sigtrail's.
 fn map(daemon: &Daemon, name: &str) -> MapHandle {

@@ -28,9 +28,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../daemon/mod.rs"]
-mod daemon;
-
 mod disk;
 mod garbage;
 mod kernel;

@@ -6,14 +6,13 @@ use std::{
     path::Path,
 };
 
-use common::{DEADLINE, command, timed};
+use common::{DEADLINE, Daemon, Run, command, directory, files, timed};
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
     process::Signal,
 };
 
 use super::actor;
-use crate::daemon::{Daemon, Run, directory, files};
 
 /// It does not start on such a file, and says why.
 #[track_caller]

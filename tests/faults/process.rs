@@ -9,13 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{command, timed, wait_until};
+use common::{Daemon, Run, command, count, directory, timed, wait_until};
 use rustix::process::{Pid, Signal, getpid, kill_process, test_kill_process};
 use serde_json::Value;
 use sigtrail::monotonic_ns;
 
 use super::{Random, actor, last};
-use crate::daemon::{Daemon, Run, count, directory};
 
 #[test]
 fn a_reader_that_stops_for_ten_seconds_stops_nothing_else() {

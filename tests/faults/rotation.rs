@@ -10,10 +10,9 @@ use std::{
     thread,
 };
 
-use common::{timed, wait_until};
+use common::{Daemon, Run, directory, files, timed, wait_until};
 
 use super::actor;
-use crate::daemon::{Daemon, directory, files};
 
 const LINES: u64 = 1_000_000;
 
@@ -123,7 +122,7 @@ fn a_million_lines_over_many_files_are_each_there_once_for_followers_too() {
         println!("the flood took {took:?}");
         daemon.finish();
         ended.store(true, Ordering::Release);
-        let run = crate::daemon::Run::read(files(&path));
+        let run = Run::read(files(&path));
         run.assert_law(calls);
         (run, follower.join().unwrap())
     });

@@ -3,11 +3,11 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use common::{stdout_of, validator};
+use common::{record, stdout_of, validator};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{GOLDEN, documents, recording::record, text, values};
+use crate::{GOLDEN, documents, text, values};
 
 #[test]
 fn recorded_lines_become_valid_ecs_documents_in_both_ways() {

@@ -7,11 +7,9 @@ use std::{
     path::PathBuf,
 };
 
-use common::{Actor, wait_until};
+use common::{Actor, Daemon, files, wait_until};
 use flate2::read::MultiGzDecoder;
 use tempfile::TempDir;
-
-use crate::daemon::{Daemon, files};
 
 /// Some eighty lines.
 const FILE: &str = "64K";

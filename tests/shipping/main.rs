@@ -4,11 +4,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../daemon/mod.rs"]
-mod daemon;
-#[path = "../recording/mod.rs"]
-mod recording;
-
 mod chain;
 mod documents;
 mod ecs;

@@ -2,7 +2,7 @@
 
 use std::{fs, net::TcpStream, process::Stdio};
 
-use common::wait_until;
+use common::{record, wait_until};
 use rustix::process::Signal;
 use serde_json::{Deserializer, Value, json};
 use tempfile::TempDir;
@@ -14,7 +14,6 @@ use crate::{
         output, run_until, with_ecs,
     },
     receiver::{self, Receiver},
-    recording::record,
     replace, text, values,
 };
 

@@ -7,15 +7,13 @@ use std::{
     process::Command,
 };
 
-use common::{Actor, Sigtrail, kill, wait_until};
+use common::{Actor, Daemon, Sigtrail, kill, record, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 use sigtrail::Cgroups;
 use tempfile::TempDir;
 
-use crate::{
-    CONFIG, GOLDEN, daemon::Daemon, files, log::Log, recording::record, replace, text, values,
-};
+use crate::{CONFIG, GOLDEN, files, log::Log, replace, text, values};
 
 /// Runs jq as the first lines of a recipe say, on these files.
 fn recipe(name: &str, words: &[(&str, &str)], recorded: &[&Path]) -> String {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use common::{Actor, Sigtrail, kill, tgkill, tkill, wait_until};
+use super::{Actor, Sigtrail, kill, tgkill, tkill, wait_until};
 
 const TERM: i64 = 15;
 const USR1: i64 = 10;

@@ -1,7 +1,6 @@
-//! A sigtrail that writes to a file, as a service does.
-
-// Each test file uses a part of it.
-#![allow(dead_code)]
+//! A sigtrail that writes to files, as a service does: nothing is read before it
+//! has ended but what a test waits for. Whoever wants each line as it comes has
+//! [`Sigtrail`](super::Sigtrail).
 
 use std::{
     fs,
@@ -17,8 +16,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use common::{Tally, check_lines, command, lost, wait_until};
+use super::{Tally, check_lines, command, lost, wait_until};
 
+/// For a test's files, gone with its handle.
 pub fn directory() -> TempDir {
     tempfile::tempdir().unwrap()
 }
