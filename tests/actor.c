@@ -1,8 +1,12 @@
 /*
  * What the tests observe: a process that does as it is told on stdin, one
  * command a line, and answers each with a line of numbers, so that a test
- * knows what happened and when. It blocks every signal unless told otherwise,
- * and it and all of its children die with the test.
+ * knows what happened and when. It blocks every signal unless told otherwise.
+ *
+ * It and all of its children end with the test. A parent's death kills its
+ * children, unless they are another user's: the kernel asks whether the parent
+ * might have killed them. So whoever waits for ever waits for the end of the
+ * actor's stdin, too, which only the test holds open.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -10,6 +14,7 @@
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -60,16 +65,20 @@ static pid_t fork_mortal(void)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(99);
-		close(0);
 		close(1);
 	}
 	return pid;
 }
 
-static void wait_for_ever(void)
+/* Until the test has let go of the actor. */
+static void wait_for_the_end(void)
 {
-	for (;;)
-		pause();
+	/* What the test writes is for the actor. */
+	struct pollfd input = { .fd = 0 };
+
+	while (poll(&input, 1, -1) <= 0)
+		;
+	_exit(0);
 }
 
 #ifdef __x86_64__
@@ -241,7 +250,8 @@ static void *idle_thread(void *data)
 
 	if (write(*(int *)data, &tid, sizeof(tid)) != sizeof(tid))
 		die("write");
-	wait_for_ever();
+	for (;;)
+		pause();
 	return NULL;
 }
 
@@ -264,7 +274,7 @@ static pid_t start_child(pid_t group)
 
 	if (pid == 0) {
 		setpgid(0, group);
-		wait_for_ever();
+		wait_for_the_end();
 	}
 	/* By both sides, so that it is done when either goes on. */
 	setpgid(pid, group);
@@ -460,7 +470,7 @@ static pid_t make_child(const char *how, int signal, long uid)
 		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
 		if (write(ends[1], "", 1) != 1)
 			_exit(95);
-		wait_for_ever();
+		wait_for_the_end();
 	}
 	close(ends[1]);
 	if (read(ends[0], &ready, 1) != 1)

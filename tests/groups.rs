@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{
     Actor, Scene, Sender, Sigtrail, assert_line, kill, lost, of_type, party, recipient, wait_until,
 };
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 const USR1: i64 = 10;
@@ -62,9 +61,6 @@ fn of_a_mixed_group_only_those_who_may_be_signalled_are_reached() {
     actor.make(&format!("call kill -{leader} {USR1}"));
     scene.expect(line, (before, common::now()));
     scene.finish();
-    // Root's, so that it does not die with the actor, who is somebody else.
-    let leader = Pid::from_raw(leader.try_into().unwrap()).unwrap();
-    kill_process(leader, Signal::KILL).unwrap();
 }
 
 /// Two thousand do not fit into a line; nobody is told of twice or lost.
