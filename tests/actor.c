@@ -281,14 +281,45 @@ static pid_t start_child(pid_t group)
 	return pid;
 }
 
+/* Who keeps the number of the last process that is gone. */
+static pid_t keeper;
+
+/* The number of a process that has ended. Nobody else can get it meanwhile: it
+ * is still the number of a session, of which the keeper is a member.
+ */
 static long gone_pid(void)
 {
-	pid_t pid = fork_mortal();
+	pid_t pid;
+	int ends[2];
 
-	if (pid == 0)
-		_exit(0);
-	waitpid(pid, NULL, 0);
+	if (pipe(ends) || prctl(PR_SET_CHILD_SUBREAPER, 1))
+		die("gone");
+	pid = fork_mortal();
+	if (pid == 0) {
+		setsid();
+		keeper = fork();
+		if (keeper == 0) {
+			setpgid(0, 0);
+			close(ends[0]);
+			close(ends[1]);
+			wait_for_the_end();
+		}
+		_exit(keeper < 0 || write(ends[1], &keeper, sizeof(keeper)) != sizeof(keeper));
+	}
+	close(ends[1]);
+	if (read(ends[0], &keeper, sizeof(keeper)) != sizeof(keeper) ||
+	    waitpid(pid, NULL, 0) != pid || prctl(PR_SET_CHILD_SUBREAPER, 0))
+		die("gone");
+	close(ends[0]);
 	return pid;
+}
+
+/* Anybody may have that number from now on. */
+static void give_number_away(void)
+{
+	if (keeper && (kill(keeper, SIGKILL) || waitpid(keeper, NULL, 0) != keeper))
+		die("keeper");
+	keeper = 0;
 }
 
 static long deny(long number, unsigned int action)
@@ -650,6 +681,7 @@ static void obey(char **word)
 		printf("0\n");
 	} else if (!strcmp(command, "callas")) {
 		call = parse_call(word + 1);
+		give_number_away();
 		printf("%ld\n", call_as(value_of(word[1]), &call));
 	} else if (!strcmp(command, "turns")) {
 		printf("%ld\n", call_in_turn(value_of(word[1])));

@@ -357,6 +357,7 @@ fn a_pidfd_call_that_reaches_nobody_says_why() {
     let zombie = actor.get("zombie");
     let fd = actor.get(&format!("pidfd {zombie} 0"));
     actor.get(&format!("reap {zombie}"));
+    let gone = actor.get("gone");
     let file = actor.get("open /etc/passwd");
     let stat = actor.get("open /proc/self/stat");
     let mut scene = Scene::of(&[&actor], &[]);
@@ -368,8 +369,8 @@ fn a_pidfd_call_that_reaches_nobody_says_why() {
         (999, EBADF, "EBADF"),
         (-1, EBADF, "EBADF"),
     ] {
-        // Nobody has that number.
-        let mut line = as_call(kill(zombie, USR1).line(&sender, ESRCH), "pidfd_send_signal");
+        // Nobody is known of.
+        let mut line = as_call(kill(gone, USR1).line(&sender, ESRCH), "pidfd_send_signal");
         line["target"]["arg"] = fd.into();
         (line["ret"], line["errno"]) = (ret.into(), errno.into());
         let command = format!("call pidfd_send_signal {fd} {USR1} 0 0");
