@@ -18,13 +18,13 @@ use std::{
     process::Command,
 };
 
-use common::{Actor, Scene, Sender, Sigtrail, kill, party, program, wait_until};
+use common::{Actor, Cgroup, Scene, Sender, Sigtrail, kill, program};
 use rustix::{
     fs::{MemfdFlags, memfd_create},
     mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount},
 };
 use serde_json::{Value, json};
-use sigtrail::{Cgroups, decode_text};
+use sigtrail::decode_text;
 
 const USR1: i64 = 10;
 
@@ -282,23 +282,8 @@ fn a_deep_path_is_cut_at_its_start_and_said_to_be() {
     }
 }
 
-/// Cgroups made for a test, the innermost last.
-struct Made(Vec<PathBuf>);
-
-impl Drop for Made {
-    fn drop(&mut self) {
-        for path in self.0.iter().rev() {
-            // Its last process may still be on its way out.
-            wait_until("an empty cgroup", || fs::remove_dir(path).is_ok());
-        }
-    }
-}
-
 #[test]
 fn cgroups_of_any_bytes_come_back() {
-    let cgroups = Cgroups::system();
-    let root = cgroups.root().expect("cgroups are needed").to_owned();
-    let own = std::process::id();
     // The kernel refuses a newline.
     let names: [&[u8]; 6] = [
         b"\xff\xfe.service",
@@ -308,30 +293,18 @@ fn cgroups_of_any_bytes_come_back() {
         b"\x1b[2J\t",
         "größe".as_bytes(),
     ];
-    let top = root.join(format!("sigtrail-hostile-{own}"));
-    let mut made = Made(vec![top.clone()]);
-    fs::create_dir(&top).unwrap();
-    let mut paths = Vec::new();
+    let mut cgroup = Cgroup::new("");
     let mut actors = names.map(|name| {
-        let path = top.join(OsStr::from_bytes(name));
-        fs::create_dir(&path).unwrap();
         let actor = Actor::start();
-        actor.enter(&path);
-        made.0.push(path.clone());
-        let below = path.strip_prefix(&root).unwrap().as_os_str().as_bytes();
-        paths.push([b"/", below].concat());
+        actor.enter(&cgroup.add(OsStr::from_bytes(name)));
         actor
     });
+    let paths = names.map(|name| [cgroup.path.as_bytes(), b"/", name].concat());
     for (line, path) in lines_of(&mut actors, &[]).iter().zip(paths) {
         for side in ["sender", "target"] {
             assert_eq!(decode_text(line[side]["cgroup"].as_str().unwrap()), path);
         }
         assert_eq!(line["truncated"], Value::Null);
-    }
-    for actor in actors {
-        let pid = actor.pid;
-        drop(actor);
-        assert!(party::stat(pid).is_none());
     }
 }
 

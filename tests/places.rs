@@ -3,68 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::fs;
 
-use common::{Actor, Call, Scene, Sender, Sigtrail, kill, party, wait_until};
+use common::{Actor, Call, Cgroup, Scene, Sender, Sigtrail, cgroup_root, kill, party};
 use serde_json::{Value, json};
-use sigtrail::Cgroups;
 
 const USR1: i64 = 10;
 const TERM: i64 = 15;
 const ID: &str = "66221e7d988e193822a3e8368b61ad9aeabf6b5276df76daebb7ea33bccc0b87";
 const OTHER_ID: &str = "0b87e7d988e193822a3e8368b61ad9aeabf6b5276df76daebb7ea33bccc06622";
 const POD: &str = "1858680e-b044-4fd5-9dd4-f137e30e2180";
-
-/// A cgroup below one that is nobody else's, with all that is made for it.
-struct Place {
-    made: Vec<PathBuf>,
-    path: String,
-}
-
-impl Place {
-    fn new(below: &str) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let own = std::process::id();
-        let path = format!("/sigtrail-{own}-{number}.slice{below}");
-        let mut at = root();
-        let mut made = Vec::new();
-        for name in path.split('/').skip(1) {
-            at.push(name);
-            fs::create_dir(&at).unwrap();
-            made.push(at.clone());
-        }
-        Self { made, path }
-    }
-
-    fn directory(&self) -> &Path {
-        self.made.last().unwrap()
-    }
-
-    /// Removes it as soon as nobody is in it.
-    fn remove(&mut self) {
-        for path in self.made.drain(..).rev() {
-            wait_until("an empty cgroup", || fs::remove_dir(&path).is_ok());
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        for path in self.made.iter().rev() {
-            let _ = fs::remove_dir(path);
-        }
-    }
-}
-
-fn root() -> PathBuf {
-    let cgroups = Cgroups::system();
-    cgroups.root().expect("cgroups are needed").to_owned()
-}
 
 /// What a party says of where it runs, its path aside.
 fn said_place(party: &Value) -> Value {
@@ -112,13 +60,12 @@ fn names() -> Vec<(String, Value)> {
 
 #[test]
 fn units_containers_and_pods_of_both_sides_are_named() {
-    // The processes end first, so that their cgroups can be removed.
-    let other = Place::new("/other.service");
+    let other = Cgroup::new("/other.service");
     let mut places = Vec::new();
     let (mut actor, target) = (Actor::start(), Actor::start());
     let mut scene = Scene::of(&[&actor], &[]);
     for (below, said) in names() {
-        let place = Place::new(&below);
+        let place = Cgroup::new(&below);
         for (sender_in, target_in) in [(&place, &other), (&other, &place), (&place, &place)] {
             actor.enter(sender_in.directory());
             target.enter(target_in.directory());
@@ -156,7 +103,7 @@ fn a_cgroup_that_is_gone_is_still_named() {
     let mut scene = Scene::of(&seen, &["--poll-interval", "1s"]);
     let mut paths = Vec::new();
     for (actor, (below, _)) in actors.iter_mut().zip(&names) {
-        let mut places = [Place::new(below), Place::new(below)];
+        let places = [Cgroup::new(below), Cgroup::new(below)];
         let mut target = Actor::start();
         target.make("unblock");
         actor.enter(places[0].directory());
@@ -164,9 +111,9 @@ fn a_cgroup_that_is_gone_is_still_named() {
         let sender = Sender::of(actor);
         scene.call_as(actor, &sender, kill(target.pid, TERM), 0);
         assert_eq!(target.death(), 15);
-        fs::write(root().join("cgroup.procs"), actor.pid.to_string()).unwrap();
+        actor.enter(&cgroup_root());
         paths.push(places.each_ref().map(|place| place.path.clone()));
-        places.iter_mut().for_each(Place::remove);
+        places.into_iter().for_each(Cgroup::remove);
     }
     let lines = scene.finish().signals();
     for ((line, paths), (_, said)) in lines.iter().zip(paths).zip(names) {
@@ -198,8 +145,8 @@ fn chosen(args: &[&str], actor: &mut Actor, calls: &[Call]) -> Vec<i64> {
 
 #[test]
 fn senders_are_chosen_by_unit_and_container() {
-    let service = Place::new("/st-nginx.service");
-    let docker = Place::new(&format!("/docker-{ID}.scope"));
+    let service = Cgroup::new("/st-nginx.service");
+    let docker = Cgroup::new(&format!("/docker-{ID}.scope"));
     let mut actor = Actor::start();
     let pid = actor.pid;
     for (option, value, passes) in [
@@ -230,8 +177,8 @@ fn senders_are_chosen_by_unit_and_container() {
 #[test]
 fn targets_are_chosen_by_all_that_is_known_of_them() {
     const STRANGER: i64 = 3_999_000_005;
-    let service = Place::new("/st-target.service");
-    let docker = Place::new(&format!("/docker-{ID}.scope"));
+    let service = Cgroup::new("/st-target.service");
+    let docker = Cgroup::new(&format!("/docker-{ID}.scope"));
     let mut actor = Actor::start();
     let mut targets: [Actor; 4] = std::array::from_fn(|_| Actor::start());
     targets[0].enter(service.directory());
@@ -263,7 +210,7 @@ fn targets_are_chosen_by_all_that_is_known_of_them() {
 
 #[test]
 fn a_group_passes_if_one_of_its_members_does() {
-    let docker = Place::new(&format!("/docker-{ID}.scope"));
+    let docker = Cgroup::new(&format!("/docker-{ID}.scope"));
     let mut actor = Actor::start();
     let (group, other) = (actor.ask("group 3"), actor.ask("group 2"));
     let member = group[1].to_string();
@@ -272,9 +219,6 @@ fn a_group_passes_if_one_of_its_members_does() {
     for args in [["-t", member.as_str()], ["--target-container", ID]] {
         assert_eq!(chosen(&args, &mut actor, &calls), [-group[0]], "{args:?}");
     }
-    // So that its cgroup can be removed.
-    actor.make(&format!("call kill {member} 9"));
-    actor.get(&format!("reap {member}"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod actor;
+mod cgroup;
 mod check;
 mod daemon;
 mod expect;
@@ -34,6 +35,7 @@ use serde_json::Value;
 
 pub use self::{
     actor::{Actor, copy_executable, program, timed},
+    cgroup::{Cgroup, root as cgroup_root},
     check::{
         Checker, Line, Tally, check_file, check_lines, nanoseconds, tally_file, tally_lines,
         validator,

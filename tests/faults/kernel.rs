@@ -1,10 +1,9 @@
 //! What happens in the kernel under too much of everything.
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
-use common::{Daemon, directory, wait_until};
+use common::{Cgroup, Daemon, directory, wait_until};
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
-use sigtrail::Cgroups;
 
 use super::actor;
 
@@ -71,43 +70,21 @@ fn a_full_map_of_calls_loses_none() {
     println!("{taken} slots were taken from calls");
 }
 
-/// A control group, gone with its handle.
-struct Group(PathBuf);
-
-impl Group {
-    fn new(name: &str) -> Self {
-        let root = Cgroups::system()
-            .root()
-            .expect("cgroups are needed")
-            .to_owned();
-        let path = root.join(name);
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.0);
-    }
-}
-
 #[test]
 fn a_storm_of_five_hundred_processes_is_counted_in_bounded_memory() {
     const MOST_KIB: u64 = 64 << 10;
-    let group = Group::new("st-storm");
+    let group = Cgroup::new("/storm.service");
     let directory = directory();
     let path = directory.path().join("lines");
     let mut actor = actor("st-storm");
-    actor.enter(&group.0);
+    actor.enter(group.directory());
     let daemon = Daemon::start(&path, "st-storm", &[]);
     let calls = actor.flood(500, 1, 200);
-    let text = fs::read_to_string(&path).unwrap();
-    assert!(text.contains(r#""cgroup":"/st-storm""#));
     let run = daemon.stop();
     run.assert_law(calls);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(&format!(r#""cgroup":"{}""#, group.path)));
     let (start, end) = (&run.others[0]["rss_kib"], &run.end()["rss_kib"]);
     println!("{start} KiB at the start, {end} at the end");
     assert!(end.as_u64().unwrap() < MOST_KIB);
-    drop(actor);
 }

@@ -1,16 +1,10 @@
 //! Recipes for jq: each finds what it is for.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{collections::BTreeSet, path::Path, process::Command};
 
-use common::{Actor, Daemon, Sigtrail, kill, record, wait_until};
+use common::{Actor, Cgroup, Daemon, Sigtrail, kill, record, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
-use sigtrail::Cgroups;
 use tempfile::TempDir;
 
 use crate::{CONFIG, GOLDEN, files, log::Log, replace, text, values};
@@ -39,28 +33,6 @@ fn recipe(name: &str, words: &[(&str, &str)], recorded: &[&Path]) -> String {
     assert!(output.status.success(), "{name}: {output:?}");
     assert!(output.stderr.is_empty(), "{name}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
-}
-
-/// A cgroup as a container's, which is removed when nobody is in it.
-struct Container {
-    id: String,
-    path: PathBuf,
-}
-
-impl Container {
-    fn new() -> Self {
-        let id = format!("{:064x}", std::process::id());
-        let root = Cgroups::system().root().expect("cgroups").to_owned();
-        let path = root.join(format!("docker-{id}.scope"));
-        fs::create_dir(&path).unwrap();
-        Self { id, path }
-    }
-}
-
-impl Drop for Container {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.path);
-    }
 }
 
 #[test]
@@ -136,11 +108,12 @@ fn each_recipe_finds_what_it_is_for() {
 
 #[test]
 fn the_recipe_for_containers_finds_what_crosses_a_border() {
-    let container = Container::new();
+    let id = format!("{:064x}", std::process::id());
+    let container = Cgroup::new(&format!("/docker-{id}.scope"));
     let mut actor = Actor::start();
     let (inside, outside) = (Actor::start(), Actor::start());
     let to = inside.pid;
-    fs::write(container.path.join("cgroup.procs"), inside.pid.to_string()).unwrap();
+    inside.enter(container.directory());
     let room = TempDir::new().unwrap();
     let recorded = room.path().join("signals.jsonl");
     let sigtrail = Sigtrail::start_to_file(&recorded, &["-p", &actor.pid.to_string()]);
@@ -154,13 +127,10 @@ fn the_recipe_for_containers_finds_what_crosses_a_border() {
     });
     sigtrail.stop();
     let said = recipe("cross-container.jq", &[], &[&recorded]);
-    let (id, from) = (&container.id, actor.pid);
+    let from = actor.pid;
     let crossed = format!("\tSIGTERM\thost\tactor ({from})\t->\t{id}\tactor ({to})\tdelivered\n");
     assert!(said.ends_with(&crossed), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
-    wait_until("an empty cgroup", || {
-        fs::remove_dir(&container.path).is_ok()
-    });
 }
 
 #[test]
