@@ -12,19 +12,16 @@ use std::{
 };
 
 use common::{
-    Actor, Ended, Line, Sigtrail, check_file, command, constant_part, lost, signals, tally_file,
-    tally_lines, timed, wait_for_file, wait_until,
+    Actor, Daemon, Ended, Line, QUIET, Sigtrail, check_file, command, constant_part, directory,
+    lost, signals, tally_file, tally_lines, timed, wait_until,
 };
 use rustix::process::{Signal, kill_process};
-use tempfile::TempDir;
 
 /// Within a second where the machine is idle; here it is full of floods, and
 /// the question is whether anything holds up the end.
 const AT_ONCE: Duration = Duration::from_secs(5);
 /// As long, on top of a start among others, who wait for the same locks.
 const FROM_START: Duration = Duration::from_secs(8);
-/// No signal of this kind exists, so a run that waits for one stays quiet.
-const QUIET: [&str; 2] = ["--sender-comm", "st-nobody"];
 
 /// A pipe takes 64 KiB, less what whole lines leave free on each page.
 const PIPE_NEARLY_FULL: u64 = 40_000;
@@ -35,14 +32,9 @@ fn read(path: &Path) -> Vec<Line> {
     lines
 }
 
-fn directory() -> TempDir {
-    tempfile::tempdir().unwrap()
-}
-
 /// Floods without end, under a name of its own.
 fn flooder(name: &str) -> Actor {
-    let mut actor = Actor::start();
-    actor.set_comm(name.as_bytes());
+    let mut actor = Actor::named(name);
     actor.start_flood(1, 1, 0);
     actor
 }
@@ -79,9 +71,9 @@ fn a_quiet_run_ends_at_once_when_it_is_told_to() {
 
 #[test]
 fn a_flooded_run_ends_at_once_when_it_is_told_to() {
-    let _actor = flooder("st-end-load");
+    let actor = flooder("load");
     for signal in [Signal::INT, Signal::TERM] {
-        let mut sigtrail = Sigtrail::start(&["--sender-comm", "st-end-load"]);
+        let mut sigtrail = Sigtrail::start(&actor.filter());
         sigtrail.wait_for(|line| line["type"] == "signal");
         sigtrail.signal(signal);
         assert_ended_at_once(&sigtrail.end());
@@ -89,16 +81,16 @@ fn a_flooded_run_ends_at_once_when_it_is_told_to() {
 }
 
 /// A run whose lines nobody reads, while the pipe is full.
-fn stuck(name: &str) -> Sigtrail {
-    let sigtrail = Sigtrail::spawn_unread(&mut command(&["--sender-comm", name]));
+fn stuck(actor: &Actor) -> Sigtrail {
+    let sigtrail = Sigtrail::spawn_unread(&mut command(&actor.filter()));
     sigtrail.wait_for_bytes(PIPE_NEARLY_FULL);
     sigtrail
 }
 
 #[test]
 fn a_reader_that_has_stopped_does_not_hold_up_the_end() {
-    let _actor = flooder("st-end-stuck");
-    let ended = stuck("st-end-stuck").stop();
+    let actor = flooder("stuck");
+    let ended = stuck(&actor).stop();
     assert_eq!(ended.status.code(), Some(3));
     assert!(ended.took < AT_ONCE, "{:?}", ended.took);
     let said = ended.stderr;
@@ -110,9 +102,8 @@ fn a_reader_that_has_stopped_does_not_hold_up_the_end() {
 #[test]
 fn a_slow_reader_gets_the_last_lines() {
     const CALLS: u64 = 5000;
-    let mut actor = Actor::start();
-    actor.set_comm(b"st-end-slow");
-    let mut sigtrail = Sigtrail::spawn_unread(&mut command(&["--sender-comm", "st-end-slow"]));
+    let mut actor = Actor::named("slow");
+    let mut sigtrail = Sigtrail::spawn_unread(&mut command(&actor.filter()));
     sigtrail.wait_for_bytes(1);
     actor.flood(1, 1, CALLS);
     sigtrail.signal(Signal::TERM);
@@ -132,9 +123,8 @@ fn a_service_is_more_patient_with_its_reader() {
     let directory = directory();
     let notify = directory.path().join("notify");
     let _manager = UnixDatagram::bind(&notify).unwrap();
-    let mut actor = Actor::start();
-    actor.set_comm(b"st-end-patient");
-    let mut run = command(&["--sender-comm", "st-end-patient"]);
+    let mut actor = Actor::named("patient");
+    let mut run = command(&actor.filter());
     let mut sigtrail = Sigtrail::spawn_unread(run.env("NOTIFY_SOCKET", &notify));
     sigtrail.wait_for_bytes(1);
     actor.flood(1, 1, CALLS);
@@ -149,8 +139,8 @@ fn a_service_is_more_patient_with_its_reader() {
 
 #[test]
 fn a_second_signal_waits_for_nothing() {
-    let _actor = flooder("st-end-second");
-    let sigtrail = stuck("st-end-second");
+    let actor = flooder("second");
+    let sigtrail = stuck(&actor);
     // One after the other, as by somebody who loses patience; what comes at
     // once, as the two of timeout(1), is one.
     let pid = sigtrail.pid();
@@ -177,9 +167,9 @@ fn a_run_ends_by_itself_after_its_duration() {
 
 #[test]
 fn a_run_in_a_flood_gives_exactly_as_many_lines_as_were_asked_for() {
-    let _actor = flooder("st-end-count");
+    let actor = flooder("count");
     for count in ["1", "7", "5000"] {
-        let ended = Sigtrail::start(&["--sender-comm", "st-end-count", "-n", count]).end();
+        let ended = Sigtrail::start(&[&actor.filter()[..], &["-n", count]].concat()).end();
         assert_ended_at_once(&ended);
         assert_eq!(ended.signals().len().to_string(), count);
         let last = &ended.lines.last().unwrap().value;
@@ -207,11 +197,14 @@ fn the_last_of_the_lines_asked_for_ends_the_run_by_itself() {
 
 #[test]
 fn jq_gets_the_one_line_asked_for() {
-    let _actor = flooder("st-end-jq");
+    let actor = flooder("jq");
     let script = r#"set -o pipefail; "$0" "$@" -n 1 | jq -sce 'map([.type, .sender.comm])'"#;
-    let (output, took) = timed(|| shell(script, &["--sender-comm", "st-end-jq"]));
+    let (output, took) = timed(|| shell(script, &actor.filter()));
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let lines = r#"[["status",null],["signal","st-end-jq"],["status",null]]"#;
+    let lines = format!(
+        r#"[["status",null],["signal","{}"],["status",null]]"#,
+        actor.comm
+    );
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim_end(), lines);
     assert_eq!(output.stderr, b"");
     assert!(took < FROM_START, "{took:?}");
@@ -231,9 +224,9 @@ fn a_reader_that_leaves_ends_a_run_in_which_nothing_more_happens() {
 
 #[test]
 fn a_reader_that_leaves_ends_a_flooded_run_quietly() {
-    let _actor = flooder("st-end-head");
+    let actor = flooder("head");
     let script = r#""$0" "$@" | head -1000 | wc -l; echo "${PIPESTATUS[0]}""#;
-    let (output, took) = timed(|| shell(script, &["--sender-comm", "st-end-head"]));
+    let (output, took) = timed(|| shell(script, &actor.filter()));
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "1000\n0\n");
     assert_eq!(output.stderr, b"");
     assert!(took < FROM_START, "{took:?}");
@@ -243,14 +236,13 @@ fn a_reader_that_leaves_ends_a_flooded_run_quietly() {
 fn timeout_leaves_a_file_of_whole_lines() {
     let directory = directory();
     let path = directory.path().join("lines");
-    let mut actor = Actor::start();
-    actor.set_comm(b"st-end-time");
+    let mut actor = Actor::named("time");
     // Each line is read again.
     actor.make("pace 10000");
     actor.start_flood(1, 1, 0);
     // Enough for its start, too, where others keep the machine busy.
     let script = r#"exec timeout 5 "$0" "$@""#;
-    let args = ["--sender-comm", "st-end-time", "-o", path.to_str().unwrap()];
+    let args = [&actor.filter()[..], &["-o", path.to_str().unwrap()]].concat();
     let (output, took) = timed(|| shell(script, &args));
     // timeout's own code for a time that ran out.
     assert_eq!(output.status.code(), Some(124), "{output:?}");
@@ -269,34 +261,26 @@ fn timeout_leaves_a_file_of_whole_lines() {
 fn a_redirected_run_that_is_terminated_loses_nothing() {
     const CALLS: u64 = 300;
     let directory = directory();
-    let mut actor = Actor::start();
-    actor.set_comm(b"st-end-file");
-    let args = ["--sender-comm", "st-end-file", "--poll-interval", "1s"];
+    let mut actor = Actor::named("file");
+    let slowly = ["--poll-interval", "1s"];
     let redirected = directory.path().join("redirected");
     let named = directory.path().join("named");
     for path in [&redirected, &named] {
-        let sigtrail = if path == &named {
-            Sigtrail::start_to_file(path, &args)
+        let daemon = if path == &named {
+            Daemon::of(&actor, path, &slowly)
         } else {
             let script = r#"exec "$0" "$@" > "$OUT""#;
             let program = command::<&str>(&[]).get_program().to_owned();
             let mut bash = Command::new("bash");
             bash.args(["-c", script])
                 .arg(program)
-                .args(args)
+                .args([actor.filter(), slowly].concat())
                 .env("OUT", path);
-            let sigtrail = Sigtrail::spawn(&mut bash);
-            wait_for_file(path);
-            sigtrail
+            Daemon::run(path, &mut bash)
         };
         assert_eq!(actor.flood(1, 1, CALLS), CALLS);
-        let ended = sigtrail.stop();
-        assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(0)));
-        assert!(
-            ended.lines.is_empty() && ended.took < AT_ONCE,
-            "{:?}",
-            ended.took
-        );
+        let ((), took) = timed(|| daemon.finish());
+        assert!(took < AT_ONCE, "{took:?}");
         let lines = read(path);
         assert_eq!((signals(&lines).len() as u64, lost(&lines)), (CALLS, 0));
         assert_eq!(lines.last().unwrap().value["state"], "stopped");

@@ -9,7 +9,7 @@ use std::{
 };
 
 use common::{
-    Actor, Line, Sigtrail, Tally, command, lost, of_type, tally_file, tally_lines, timed,
+    Actor, Daemon, Line, Run, Sigtrail, Tally, command, directory, of_type, tally_lines, timed,
 };
 use rustix::process::Signal;
 use serde_json::Value;
@@ -22,69 +22,50 @@ fn alone() -> MutexGuard<'static, ()> {
         .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// An actor whose name, which its children inherit, is nobody else's.
-fn flooder(name: &'static str) -> (Actor, [&'static str; 2]) {
-    let mut actor = Actor::start();
-    actor.set_comm(name.as_bytes());
-    (actor, ["--sender-comm", name])
-}
-
-fn tally(lines: Vec<Line>) -> Tally {
+/// Those of a run that has ended.
+fn run(lines: Vec<Line>) -> Run {
     let mut tally = Tally::default();
     lines.into_iter().for_each(|line| tally.add(line));
-    tally
+    tally.into()
 }
 
 /// Lines and losses are the calls, and the totals at the end say so too. No
 /// line was late; that none is below its predecessor, each reading checks.
 #[track_caller]
-fn assert_law(tally: &Tally, calls: u64) {
-    let (signals, lost) = (tally.signals, lost(&tally.others));
-    println!("{calls} calls = {signals} lines + {lost} lost");
-    assert_eq!(signals + lost, calls);
-    let last = &tally.others.last().unwrap().value;
-    assert_eq!(last["state"], "stopped");
-    assert_eq!(last["events"], signals);
-    assert_eq!(last["lost"], lost);
-    assert_eq!(last["late"], 0);
-    let by_reason = last["lost_by_reason"].as_object();
-    let by_reason = by_reason.into_iter().flat_map(|reasons| reasons.values());
-    let by_reason = by_reason.map(|count| count.as_u64().unwrap());
-    assert_eq!(by_reason.sum::<u64>(), lost);
+fn assert_law(run: &Run, calls: u64) {
+    run.assert_law(calls);
+    assert_eq!(run.end()["late"], 0);
 }
 
 #[test]
 fn two_million_calls_of_eight_processes_are_lines_or_counted_in_a_file() {
     let _alone = alone();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = directory();
     let path = directory.path().join("lines");
-    let (mut actor, args) = flooder("st-law-file");
-    let sigtrail = Sigtrail::start_to_file(&path, &args);
+    let mut actor = Actor::named("lawfile");
+    let daemon = Daemon::of(&actor, &path, &[]);
     let (calls, took) = timed(|| actor.flood(8, 1, 250_000));
     assert_eq!(calls, 2_000_000);
-    let ended = sigtrail.stop();
-    println!("the flood took {took:?}, the end {:?}", ended.took);
-    assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(0)));
-    let (tally, took) = timed(|| tally_file(&path));
-    println!("the check took {took:?}");
-    assert_law(&tally, calls);
+    println!("the flood took {took:?}");
+    let (run, took) = timed(|| daemon.stop());
+    println!("the end and the check took {took:?}");
+    assert_law(&run, calls);
     // A file takes whatever a turn brings.
-    let last = &tally.others.last().unwrap().value;
-    assert_eq!(last["lost_by_reason"]["sink_full"], Value::Null);
+    assert_eq!(run.end()["lost_by_reason"]["sink_full"], Value::Null);
 }
 
 #[test]
 fn a_flood_of_threads_is_lines_or_counted_in_a_pipe() {
     let _alone = alone();
-    let (mut actor, args) = flooder("st-law-pipe");
-    let mut sigtrail = Sigtrail::spawn_unread(&mut command(&args));
+    let mut actor = Actor::named("lawpipe");
+    let mut sigtrail = Sigtrail::spawn_unread(&mut command(&actor.filter()));
     sigtrail.wait_for_bytes(1);
     let reader = sigtrail.tally();
     let calls = actor.flood(4, 2, 50_000);
     assert_eq!(calls, 400_000);
     let ended = sigtrail.stop();
     assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(0)));
-    assert_law(&reader.join().unwrap(), calls);
+    assert_law(&reader.join().unwrap().into(), calls);
 }
 
 /// What fits into a ring is not lost, however late the poller comes. (How
@@ -93,18 +74,16 @@ fn a_flood_of_threads_is_lines_or_counted_in_a_pipe() {
 fn a_burst_that_fits_into_the_default_ring_is_all_lines() {
     const BURST: u64 = 10_000;
     let _alone = alone();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = directory();
     let path = directory.path().join("lines");
-    let (mut actor, args) = flooder("st-law-burst");
-    let sigtrail = Sigtrail::start_to_file(&path, &args);
-    sigtrail.signal(Signal::STOP);
+    let mut actor = Actor::named("burst");
+    let daemon = Daemon::of(&actor, &path, &[]);
+    daemon.signal(Signal::STOP);
     assert_eq!(actor.flood(1, 1, BURST), BURST);
-    sigtrail.signal(Signal::CONT);
-    let ended = sigtrail.stop();
-    assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(0)));
-    let tally = tally_file(&path);
-    assert_law(&tally, BURST);
-    assert_eq!(tally.signals, BURST);
+    daemon.signal(Signal::CONT);
+    let run = daemon.stop();
+    assert_law(&run, BURST);
+    assert_eq!(run.signals, BURST);
 }
 
 /// A stopped poller's ring of one page takes a few dozen records. What did
@@ -114,8 +93,8 @@ fn what_a_stopped_poller_missed_is_said_without_another_signal() {
     const STOPPED: Duration = Duration::from_secs(2);
     const CALLS: u64 = 20_000;
     let _alone = alone();
-    let (mut actor, args) = flooder("st-law-stop");
-    let mut sigtrail = Sigtrail::start(&[&args[..], &["--ring-size", "4K"]].concat());
+    let mut actor = Actor::named("lawstop");
+    let mut sigtrail = Sigtrail::start(&[actor.filter(), ["--ring-size", "4K"]].concat());
 
     sigtrail.signal(Signal::STOP);
     let stopped = Instant::now();
@@ -133,16 +112,16 @@ fn what_a_stopped_poller_missed_is_said_without_another_signal() {
 
     let ended = sigtrail.stop();
     ended.assert_clean();
-    let tally = tally(ended.lines);
-    assert_law(&tally, calls);
-    assert_eq!(lost(&tally.others), said);
+    let run = run(ended.lines);
+    assert_law(&run, calls);
+    assert_eq!(run.lost, said);
 }
 
 #[test]
 fn the_next_loss_is_counted_from_where_the_last_was_said() {
     let _alone = alone();
-    let (mut actor, args) = flooder("st-law-again");
-    let mut sigtrail = Sigtrail::start(&[&args[..], &["--ring-size", "4K"]].concat());
+    let mut actor = Actor::named("again");
+    let mut sigtrail = Sigtrail::start(&[actor.filter(), ["--ring-size", "4K"]].concat());
     let mut calls = 0;
     let mut said = Vec::new();
     for _ in 0..2 {
@@ -157,9 +136,8 @@ fn the_next_loss_is_counted_from_where_the_last_was_said() {
     );
     let ended = sigtrail.stop();
     ended.assert_clean();
-    let tally = tally(ended.lines);
-    assert_law(&tally, calls);
-    assert_eq!(of_type(&tally.others, "lost"), said);
+    assert_eq!(of_type(&ended.lines, "lost"), said);
+    assert_law(&run(ended.lines), calls);
 }
 
 /// The queue before a slow reader is bounded: what it refuses is a loss like
@@ -167,8 +145,8 @@ fn the_next_loss_is_counted_from_where_the_last_was_said() {
 #[test]
 fn what_a_slow_reader_missed_is_counted() {
     let _alone = alone();
-    let (mut actor, args) = flooder("st-law-slow");
-    let mut sigtrail = Sigtrail::spawn_unread(&mut command(&args));
+    let mut actor = Actor::named("lawslow");
+    let mut sigtrail = Sigtrail::spawn_unread(&mut command(&actor.filter()));
     sigtrail.wait_for_bytes(1);
     let calls = actor.flood(1, 1, 200_000);
     sigtrail.read();
@@ -176,20 +154,20 @@ fn what_a_slow_reader_missed_is_counted() {
     assert!(line["count"].as_u64() > Some(0));
     let ended = sigtrail.stop();
     ended.assert_clean();
-    assert_law(&tally(ended.lines), calls);
+    assert_law(&run(ended.lines), calls);
 }
 
 /// At the end the queue may be full, and yet the last words must come out.
 #[test]
 fn what_a_slow_reader_missed_is_counted_at_the_end_too() {
     let _alone = alone();
-    let (mut actor, args) = flooder("st-law-last");
-    let mut sigtrail = Sigtrail::spawn_unread(&mut command(&args));
+    let mut actor = Actor::named("lawlast");
+    let mut sigtrail = Sigtrail::spawn_unread(&mut command(&actor.filter()));
     sigtrail.wait_for_bytes(1);
     let calls = actor.flood(1, 1, 200_000);
     sigtrail.signal(Signal::TERM);
     let bytes = sigtrail.read_raw();
-    assert_law(&tally_lines(bytes.as_slice()), calls);
+    assert_law(&tally_lines(bytes.as_slice()).into(), calls);
     let ended = sigtrail.end();
     assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(0)));
 }

@@ -14,7 +14,8 @@ use std::{
 };
 
 use common::{
-    Actor, Daemon, Run, command, configure, count, directory, last_of, party, timed, wait_until,
+    Actor, Daemon, QUIET, Run, command, configure, count, directory, last_of, party, timed,
+    wait_until,
 };
 use libbpf_rs::{MapCore, MapHandle};
 use rustix::{
@@ -160,13 +161,8 @@ fn options_override_the_file() {
     let text = format!("output = {lines:?}\nstatus_interval = \"1h\"\nkeep = 3");
     let path = file(&directory, text);
     let run = |more: &[&str]| {
-        let mut run = command(&[
-            "--sender-comm",
-            "st-nobody",
-            "--duration",
-            "1ms",
-            "--config",
-        ]);
+        let mut run = command(&QUIET);
+        run.args(["--duration", "1ms", "--config"]);
         run.arg(&path).args(more).output().unwrap()
     };
     let output = run(&["-o", "stdout"]);
@@ -177,27 +173,21 @@ fn options_override_the_file() {
     assert!(fs::read(&lines).unwrap().ends_with(b"\n"));
 }
 
-/// An actor whose name is nobody else's.
-fn actor(name: &str) -> Actor {
-    let mut actor = Actor::start();
-    actor.set_comm(name.as_bytes());
-    actor
-}
-
 #[test]
 fn a_hundred_reloads_under_load_lose_nothing() {
     let directory = directory();
     let path = directory.path().join("lines");
+    let mut actor = Actor::named("reload");
     // Each lets the same calls through, by other sets.
+    let comm = &actor.comm;
     let filters = [
-        "sender_comm = [\"st-reload\"]",
-        "sender_comm = [\"st-reload\", \"other\"]\nsender_uid = [0]",
-        "sender_comm = [\"st-reload\"]\nsyscall = [\"kill\", \"tkill\", \"tgkill\"]",
+        format!("sender_comm = [\"{comm}\"]"),
+        format!("sender_comm = [\"{comm}\", \"other\"]\nsender_uid = [0]"),
+        format!("sender_comm = [\"{comm}\"]\nsyscall = [\"kill\", \"tkill\", \"tgkill\"]"),
     ];
-    let config = configure(directory.path(), filters[0]);
+    let config = configure(directory.path(), &filters[0]);
     let mut run = command(&["--config"]);
     let daemon = Daemon::run(&path, run.arg(config).arg("-o").arg(&path));
-    let mut actor = actor("st-reload");
     actor.start_flood(2, 1, 300_000);
     for (number, filters) in (0..100).zip(filters.iter().cycle()) {
         configure(directory.path(), filters);
@@ -223,17 +213,18 @@ fn a_reload_changes_the_filters_and_says_what_it_cannot_change() {
     let config = configure(directory.path(), "sender_comm = [\"st-nobody\"]");
     let mut run = command(&["--config"]);
     let daemon = Daemon::run(&path, run.arg(config).arg("-o").arg(&path));
-    let mut actor = actor("st-change");
+    let mut actor = Actor::named("change");
     actor.flood(1, 1, 10);
 
-    let text = "sender_comm = [\"st-change\"]\nring_size = \"64K\"\noutput = \"/nowhere/x\"";
+    let comm = actor.comm.clone();
+    let text = format!("sender_comm = [\"{comm}\"]\nring_size = \"64K\"\noutput = \"/nowhere/x\"");
     configure(directory.path(), text);
     daemon.signal(Signal::HUP);
     daemon.wait_for("reloaded", 1);
     let line = last_of(&path, "reloaded");
     // The path came from the command line, which overrides the file.
     assert_eq!(line["reason"], "until a restart these stay: ring_size");
-    assert_eq!(line["filters"], "sender_comm=st-change");
+    assert_eq!(line["filters"], format!("sender_comm={comm}"));
     assert_eq!(line["ring_bytes"], 4 << 20);
     actor.flood(1, 1, 20);
 
@@ -249,7 +240,7 @@ fn a_reload_changes_the_filters_and_says_what_it_cannot_change() {
         reason.ends_with("sigtrail.toml:2: keep: give a number of files from 0 to 100000"),
         "{reason}"
     );
-    assert_eq!(line["filters"], "sender_comm=st-change");
+    assert_eq!(line["filters"], format!("sender_comm={comm}"));
     actor.flood(1, 1, 30);
     daemon.stop().assert_law(50);
 }
@@ -306,8 +297,8 @@ fn a_status_measures_what_the_kernel_does() {
     const SENDERS: u64 = 20;
     let directory = directory();
     let path = directory.path().join("lines");
-    let daemon = Daemon::start(&path, "st-measure", &["--status-interval", "1s"]);
-    let mut actor = actor("st-measure");
+    let mut actor = Actor::named("measure");
+    let daemon = Daemon::of(&actor, &path, &["--status-interval", "1s"]);
     assert_eq!(actor.get(&format!("turns {SENDERS}")), 20);
     let pid = daemon.pid().as_raw_nonzero().get().into();
     daemon.signal(Signal::STOP);
@@ -408,8 +399,9 @@ fn managed(directory: &TempDir, more: &[&str]) -> (Manager, Daemon) {
         socket: UnixDatagram::bind(&socket).unwrap(),
     };
     let path = directory.path().join("lines");
-    let mut run = command(&["--sender-comm", "st-nobody", "-o"]);
-    run.arg(&path)
+    let mut run = command(&QUIET);
+    run.arg("-o")
+        .arg(&path)
         .args(more)
         .env("NOTIFY_SOCKET", &socket)
         .env("WATCHDOG_USEC", "400000");

@@ -11,8 +11,8 @@ use std::{
 };
 
 use common::{
-    Actor, Scene, Sender, Sigtrail, kill, lost, nanoseconds, now, of_type, party, program,
-    set_fate, set_relation, tkill,
+    Actor, Daemon, Scene, Sender, Sigtrail, directory, kill, lost, nanoseconds, now, of_type,
+    party, program, set_fate, set_relation, tkill,
 };
 use serde_json::{Value, json};
 
@@ -228,6 +228,7 @@ fn a_number_that_is_used_again_is_another_process() {
     let mut actor = Actor::start();
     let pid = actor.pid;
     let number = actor.get("gone");
+    let directory = directory();
     let mut sigtrail = Sigtrail::start(&["-p", &number.to_string()]);
     let mut lines = Vec::new();
     for name in ["st-first", "st-second"] {
@@ -242,7 +243,7 @@ fn a_number_that_is_used_again_is_another_process() {
         assert_eq!(line["sender"]["parent_comm"], name);
         lines.push((line, start));
         // A different image for the second.
-        let other = std::env::temp_dir().join(format!("st-again-{pid}"));
+        let other = directory.path().join(name);
         common::copy_executable(program(), &other);
         actor.exec(other.to_str().unwrap(), ["again", "x"]);
         fs::remove_file(&other).unwrap();
@@ -262,7 +263,7 @@ fn an_exec_between_two_calls_gives_a_new_image() {
     let pid = actor.pid;
     let mut scene = Scene::of(&[&actor], &[]);
     scene.call(&mut actor, kill(pid, USR1), 0);
-    let directory = tempfile::tempdir().unwrap();
+    let directory = directory();
     for (name, args) in [("one", ["a", "b"]), ("two", ["c", "d"])] {
         let path = directory.path().join(name);
         common::copy_executable(program(), &path);
@@ -284,24 +285,22 @@ fn an_exec_between_two_calls_gives_a_new_image() {
 fn many_senders_are_lines_or_counted_and_leave_no_trace() {
     const SENDERS: usize = 20_000;
     const MOST_KB: i64 = 32 << 10;
-    let mut actor = Actor::start();
-    actor.set_comm(b"st-turns");
-    let directory = tempfile::tempdir().unwrap();
+    let mut actor = Actor::named("turns");
+    let directory = directory();
     let path = directory.path().join("lines");
-    let sigtrail = Sigtrail::start_to_file(&path, &["--sender-comm", "st-turns"]);
+    let daemon = Daemon::of(&actor, &path, &[]);
     actor.tell(&format!("turns {SENDERS}"));
     let made = actor.answer_within(6 * common::DEADLINE);
     assert_eq!(made, [i64::try_from(SENDERS).unwrap()]);
-    let pid = i64::from(sigtrail.pid().as_raw_nonzero().get());
+    let pid = i64::from(daemon.pid().as_raw_nonzero().get());
     let resident = party::status_field(pid, "VmRSS").unwrap();
-    let ended = sigtrail.stop();
-    assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(0)));
+    daemon.finish();
     let (mut lines, mut others) = (0, Vec::new());
     common::check_file(&path, |line| match line.value["type"] == "signal" {
         true => {
             let sender = &line.value["sender"];
             assert_eq!(sender["ppid"], actor.pid);
-            assert_eq!(sender["parent_comm"], "st-turns");
+            assert_eq!(sender["parent_comm"], actor.comm);
             assert_eq!(sender["args"], json!([program()]));
             lines += 1;
         }

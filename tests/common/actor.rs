@@ -24,11 +24,28 @@ pub struct Actor {
     pub pid: i64,
     /// In its own.
     pub own_pid: i64,
+    /// As it was started: see [`Self::named`].
+    pub comm: String,
 }
 
 impl Actor {
     pub fn start() -> Self {
         Self::spawn(&mut Command::new(program()))
+    }
+
+    /// One that, with its children, is known by its name: a filter for that
+    /// lets through what they send and nothing else, whatever other tests, or
+    /// the same ones in another directory, do on this machine.
+    pub fn named(base: &str) -> Self {
+        let mut actor = Self::start();
+        actor.comm = own_comm(base, actor.pid);
+        actor.set_comm(actor.comm.clone().as_bytes());
+        actor
+    }
+
+    /// The arguments by which only it, and its children, are traced.
+    pub fn filter(&self) -> [&str; 2] {
+        ["--sender-comm", &self.comm]
     }
 
     /// As process 1 of a pid namespace of its own.
@@ -67,6 +84,7 @@ impl Actor {
             child,
             pid: 0,
             own_pid: 0,
+            comm: "actor".to_owned(),
         };
         let [pid, own_pid] = actor.answer().try_into().unwrap();
         (actor.pid, actor.own_pid) = (pid, own_pid);
@@ -168,6 +186,14 @@ impl Drop for Actor {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A name that no other process has, as long as one of this number lives.
+pub fn own_comm(base: &str, pid: i64) -> String {
+    let comm = format!("{base}.{pid}");
+    // With the largest number that a process can have.
+    assert!(base.len() + ".4194304".len() <= 15, "{base} is too long");
+    comm
 }
 
 /// The actor's executable, compiled once a change of its source; or what was

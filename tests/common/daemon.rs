@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Tally, check_lines, command, lost, wait_until};
+use super::{Actor, Tally, command, lost, tally_lines, wait_until};
 
 /// For a test's files, gone with its handle.
 pub fn directory() -> TempDir {
@@ -41,12 +41,14 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Traces what threads of this name send, into a file, and waits for the
-    /// line that says so.
-    pub fn start(path: &Path, comm: &str, more: &[&str]) -> Self {
-        let mut run = command(&["--sender-comm", comm, "-o"]);
-        run.arg(path).args(more);
-        Self::run(path, &mut run)
+    /// Traces what a named actor and its children send: see [`Self::start`].
+    pub fn of(actor: &Actor, path: &Path, more: &[&str]) -> Self {
+        Self::start(path, &[&actor.filter(), more].concat())
+    }
+
+    /// Traces into a file, and waits for the line that says so.
+    pub fn start(path: &Path, args: &[&str]) -> Self {
+        Self::run(path, command(args).arg("-o").arg(path))
     }
 
     /// As [`Self::start`], with any command that ends up as sigtrail.
@@ -162,13 +164,7 @@ impl Run {
             left: files.into_iter(),
             open: Box::new(io::empty()),
         };
-        let mut tally = Tally::default();
-        check_lines(BufReader::new(all), |line| tally.add(line));
-        Self {
-            signals: tally.signals,
-            lost: lost(&tally.others),
-            others: tally.others.into_iter().map(|line| line.value).collect(),
-        }
+        tally_lines(BufReader::new(all)).into()
     }
 
     /// The last line, which tells of the end.
@@ -223,6 +219,16 @@ impl Run {
             "{end}"
         );
         self
+    }
+}
+
+impl From<Tally> for Run {
+    fn from(tally: Tally) -> Self {
+        Self {
+            signals: tally.signals,
+            lost: lost(&tally.others),
+            others: tally.others.into_iter().map(|line| line.value).collect(),
+        }
     }
 }
 

@@ -34,7 +34,7 @@ use rustix::{
 use serde_json::Value;
 
 pub use self::{
-    actor::{Actor, copy_executable, program, timed},
+    actor::{Actor, copy_executable, own_comm, program, timed},
     cgroup::{Cgroup, root as cgroup_root},
     check::{
         Checker, Line, Tally, check_file, check_lines, nanoseconds, tally_file, tally_lines,
@@ -50,6 +50,9 @@ pub use self::{
 
 /// For whatever should happen at once, on a machine that is busy.
 pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The filter of a run that has nothing to say: no thread is called that.
+pub const QUIET: [&str; 2] = ["--sender-comm", "st-nobody"];
 
 /// A running sigtrail whose lines come through a pipe, and are checked and kept
 /// as they come. It is killed if a test forgets it. For lines in files there is
@@ -149,15 +152,6 @@ impl Sigtrail {
     /// Reads from now on.
     pub fn read(&mut self) {
         self.lines = read_lines(self.unread.take().unwrap());
-    }
-
-    /// Traces to a file, and waits until it has started.
-    pub fn start_to_file<S: AsRef<str>>(path: &Path, args: &[S]) -> Self {
-        let mut command = command(args);
-        command.arg("-o").arg(path);
-        let sigtrail = Self::spawn(&mut command);
-        wait_for_file(path);
-        sigtrail
     }
 
     pub fn pid(&self) -> Pid {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{Actor, Sigtrail, kill, tgkill, tkill, wait_until};
+use super::{Actor, Daemon, kill, tgkill, tkill, wait_until};
 
 const TERM: i64 = 15;
 const USR1: i64 = 10;
@@ -18,7 +18,7 @@ pub fn record(path: &Path) -> usize {
     let mut victim = Actor::start();
     victim.make("unblock");
 
-    let sigtrail = Sigtrail::start_to_file(path, &["-p", &pid.to_string()]);
+    let daemon = Daemon::start(path, &["-p", &pid.to_string()]);
     let calls = [
         kill(child, 0),
         kill(child, USR1),
@@ -37,8 +37,7 @@ pub fn record(path: &Path) -> usize {
     }
     assert_eq!(victim.death(), 15);
     wait_until("all lines", || signal_lines(path) >= calls.len());
-    let ended = sigtrail.stop();
-    assert_eq!(ended.stderr, "");
+    daemon.finish();
     assert_eq!(signal_lines(path), calls.len());
     calls.len()
 }

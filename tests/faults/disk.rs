@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use common::{Daemon, Run, command, directory, files, wait_until};
+use common::{Actor, Daemon, Run, command, directory, files, wait_until};
 use rustix::{
     ioctl::{Setter, ioctl, opcode},
     mount::{MountFlags, UnmountFlags, mount, unmount},
@@ -15,7 +15,7 @@ use rustix::{
 };
 use tempfile::TempDir;
 
-use super::{Random, actor};
+use super::Random;
 
 /// A directory on which file systems are mounted, the last one seen.
 struct Point {
@@ -100,8 +100,8 @@ fn wait_for_text(path: &Path, text: &str) {
 fn a_full_disk_costs_what_is_counted_and_no_more() {
     let point = Point::of_memory("size=256k");
     let path = point.path("lines");
-    let mut actor = actor("st-full");
-    let daemon = Daemon::start(&path, "st-full", &["--queue-size", "64K"]);
+    let mut actor = Actor::named("full");
+    let daemon = Daemon::of(&actor, &path, &["--queue-size", "64K"]);
     let ballast = point.path("ballast");
     fs::write(&ballast, vec![0; 100 << 10]).unwrap();
     let mut calls = actor.flood(1, 1, 3000);
@@ -120,8 +120,8 @@ fn a_full_disk_costs_what_is_counted_and_no_more() {
 fn a_disk_that_stays_full_has_an_exit_code_of_its_own() {
     let point = Point::of_memory("size=64k");
     let path = point.path("lines");
-    let mut actor = actor("st-gone");
-    let daemon = Daemon::start(&path, "st-gone", &[]);
+    let mut actor = Actor::named("gone");
+    let daemon = Daemon::of(&actor, &path, &[]);
     actor.flood(1, 1, 500);
     wait_until("a full disk", || size(&path) > 60_000);
     let output = daemon.end(Signal::TERM);
@@ -137,7 +137,7 @@ fn without_an_inode_for_the_next_file_the_old_one_goes_on() {
     // The root, the lock, the file, its neighbour.
     let point = Point::of_memory("size=16m,nr_inodes=4");
     let path = point.path("lines");
-    let mut actor = actor("st-inode");
+    let mut actor = Actor::named("inode");
     fs::write(point.path("neighbour"), "").unwrap();
     let more = [
         "--rotate-size",
@@ -147,7 +147,7 @@ fn without_an_inode_for_the_next_file_the_old_one_goes_on() {
         "--compress",
         "false",
     ];
-    let daemon = Daemon::start(&path, "st-inode", &more);
+    let daemon = Daemon::of(&actor, &path, &more);
     let mut calls = actor.flood(1, 1, 1000);
     wait_until("a long file", || size(&path) > 256 << 10);
     assert_eq!(files(&path).len(), 1);
@@ -168,8 +168,8 @@ fn assert_outlived(name: &str, errno: &str, fail: impl FnOnce(&Point)) {
     let point = Point::new();
     point.mount_image(&image);
     let path = point.path("lines");
-    let mut actor = actor(name);
-    let daemon = Daemon::start(&path, name, &["--queue-size", "64K"]);
+    let mut actor = Actor::named(name);
+    let daemon = Daemon::of(&actor, &path, &["--queue-size", "64K"]);
     let mut calls = actor.flood(1, 1, 300);
     wait_until("the lines", || {
         fs::read_to_string(&path)
@@ -200,7 +200,7 @@ fn assert_outlived(name: &str, errno: &str, fail: impl FnOnce(&Point)) {
 
 #[test]
 fn a_dead_disk_is_left_for_another_with_every_loss_counted() {
-    assert_outlived("st-eio", "EIO", |point| {
+    assert_outlived("eio", "EIO", |point| {
         // FS_IOC_SHUTDOWN, without writing the journal out.
         const SHUTDOWN: u32 = opcode::read::<u32>(b'X', 125);
         const NO_FLUSH: u32 = 2;
@@ -212,7 +212,7 @@ fn a_dead_disk_is_left_for_another_with_every_loss_counted() {
 
 #[test]
 fn a_disk_that_turns_read_only_is_left_for_another_with_every_loss_counted() {
-    assert_outlived("st-erofs", "EROFS", |point| {
+    assert_outlived("erofs", "EROFS", |point| {
         let output = Command::new("findmnt")
             .args(["-n", "-o", "SOURCE"])
             .arg(point.directory.path())
@@ -235,13 +235,14 @@ fn a_disk_that_turns_read_only_is_left_for_another_with_every_loss_counted() {
 fn a_quota_that_is_used_up_is_waited_out() {
     let directory = directory();
     let path = directory.path().join("lines");
-    let mut actor = actor("st-quota");
+    let mut actor = Actor::named("quota");
     let mut run = Command::new("strace");
     run.args(["-D", "-f", "-o", "/dev/null", "-e", "trace=write", "-P"])
         .arg(&path)
         .args(["-e", "inject=write:error=EDQUOT:when=3..4"])
         .arg(command::<&str>(&[]).get_program())
-        .args(["--queue-size", "64K", "--sender-comm", "st-quota", "-o"])
+        .args(actor.filter())
+        .args(["--queue-size", "64K", "-o"])
         .arg(&path);
     let daemon = Daemon::run(&path, &mut run);
     let mut calls = actor.flood(1, 1, 20);
@@ -259,11 +260,12 @@ fn a_quota_that_is_used_up_is_waited_out() {
 fn a_limit_on_file_sizes_is_counted_and_no_death() {
     let directory = directory();
     let path = directory.path().join("lines");
-    let mut actor = actor("st-fsize");
+    let mut actor = Actor::named("fsize");
     let mut run = Command::new("bash");
     run.args(["-c", r#"ulimit -f 100; exec "$0" "$@""#])
         .arg(command::<&str>(&[]).get_program())
-        .args(["--queue-size", "64K", "--sender-comm", "st-fsize", "-o"])
+        .args(actor.filter())
+        .args(["--queue-size", "64K", "-o"])
         .arg(&path);
     let daemon = Daemon::run(&path, &mut run);
     let mut calls = actor.flood(1, 1, 2000);
@@ -286,8 +288,8 @@ fn a_limit_on_file_sizes_is_counted_and_no_death() {
 fn writes_that_end_anywhere_make_whole_lines() {
     let directory = directory();
     let path = directory.path().join("lines");
-    let mut actor = actor("st-short");
-    let daemon = Daemon::start(&path, "st-short", &[]);
+    let mut actor = Actor::named("short");
+    let daemon = Daemon::of(&actor, &path, &[]);
     let limit = |bytes: Option<u64>| {
         let limit = Rlimit {
             current: bytes,

@@ -7,15 +7,13 @@ use std::{
     time::Duration,
 };
 
-use common::{Daemon, command, configure, count, directory, last_of, timed, wait_until};
+use common::{Actor, Daemon, command, configure, count, directory, last_of, timed, wait_until};
 use proptest::prelude::*;
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
     process::Signal,
 };
 use sigtrail::{Config, TraceArgs, Users};
-
-use super::actor;
 
 const DEFAULT: &str = include_str!("../../config/sigtrail.toml");
 
@@ -84,11 +82,11 @@ fn spoil(path: &Path, kind: &str) {
 fn a_running_trace_goes_on_with_the_old_file_whatever_the_new_one_is() {
     let directory = directory();
     let path = directory.path().join("lines");
-    let good = "sender_comm = [\"st-garbage\"]";
-    let config = configure(directory.path(), good);
+    let mut actor = Actor::named("garbage");
+    let good = format!("sender_comm = [\"{}\"]", actor.comm);
+    let config = configure(directory.path(), &good);
     let mut run = command(&["--config"]);
     let daemon = Daemon::run(&path, run.arg(&config).arg("-o").arg(&path));
-    let mut actor = actor("st-garbage");
     let mut calls = 0;
     let kinds = [
         ("directory", "not a regular file"),
@@ -106,7 +104,7 @@ fn a_running_trace_goes_on_with_the_old_file_whatever_the_new_one_is() {
         wait_until(kind, || count(&path, "reload_failed") == number);
         let line = last_of(&path, "reload_failed");
         assert!(line["reason"].as_str().unwrap().contains(part), "{line}");
-        assert_eq!(line["filters"], "sender_comm=st-garbage");
+        assert_eq!(line["filters"], format!("sender_comm={}", actor.comm));
         calls += actor.flood(1, 1, 100);
     }
     spoil(&config, "absent");

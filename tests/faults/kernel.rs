@@ -2,10 +2,8 @@
 
 use std::fs;
 
-use common::{Cgroup, Daemon, directory, wait_until};
+use common::{Actor, Cgroup, Daemon, directory, wait_until};
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
-
-use super::actor;
 
 /// A map of a running sigtrail's.
 fn map(daemon: &Daemon, name: &str) -> MapHandle {
@@ -40,8 +38,8 @@ fn threads_below(pid: i64) -> Vec<u32> {
 fn a_full_map_of_calls_loses_none() {
     let directory = directory();
     let path = directory.path().join("lines");
-    let mut actor = actor("st-inflight");
-    let daemon = Daemon::start(&path, "st-inflight", &["--ring-size", "64M"]);
+    let mut actor = Actor::named("slots");
+    let daemon = Daemon::of(&actor, &path, &["--ring-size", "64M"]);
     let slots = map(&daemon, "inflight");
     let value = vec![0; slots.value_size() as usize];
     for key in 0..2 * slots.max_entries() {
@@ -76,9 +74,9 @@ fn a_storm_of_five_hundred_processes_is_counted_in_bounded_memory() {
     let group = Cgroup::new("/storm.service");
     let directory = directory();
     let path = directory.path().join("lines");
-    let mut actor = actor("st-storm");
+    let mut actor = Actor::named("storm");
     actor.enter(group.directory());
-    let daemon = Daemon::start(&path, "st-storm", &[]);
+    let daemon = Daemon::of(&actor, &path, &[]);
     let calls = actor.flood(500, 1, 200);
     let run = daemon.stop();
     run.assert_law(calls);

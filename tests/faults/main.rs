@@ -37,15 +37,7 @@ mod rotation;
 
 use std::time::Duration;
 
-use common::Actor;
 use rustix::event::{Timespec, poll};
-
-/// An actor whose name is nobody else's.
-fn actor(name: &str) -> Actor {
-    let mut actor = Actor::start();
-    actor.set_comm(name.as_bytes());
-    actor
-}
 
 /// For faults that last a while; nothing else is waited for so.
 fn last(time: Duration) {

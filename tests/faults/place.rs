@@ -6,13 +6,11 @@ use std::{
     path::Path,
 };
 
-use common::{DEADLINE, Daemon, Run, command, directory, files, timed};
+use common::{Actor, DEADLINE, Daemon, Run, command, directory, files, timed};
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
     process::Signal,
 };
-
-use super::actor;
 
 /// It does not start on such a file, and says why.
 #[track_caller]
@@ -31,8 +29,8 @@ fn assert_refused(path: &Path, part: &str) {
 fn a_second_writer_is_refused_and_takes_nothing_from_the_first() {
     let directory = directory();
     let path = directory.path().join("lines");
-    let mut actor = actor("st-two");
-    let daemon = Daemon::start(&path, "st-two", &[]);
+    let mut actor = Actor::named("two");
+    let daemon = Daemon::of(&actor, &path, &[]);
     assert_refused(&path, "already being written");
     let calls = actor.flood(1, 1, 100);
     let run = daemon.stop();
@@ -44,10 +42,8 @@ fn a_second_writer_is_refused_and_takes_nothing_from_the_first() {
 fn two_on_two_files_both_see_all() {
     let directory = directory();
     let paths = ["one", "two"].map(|name| directory.path().join(name));
-    let mut actor = actor("st-both");
-    let both = paths
-        .each_ref()
-        .map(|path| Daemon::start(path, "st-both", &[]));
+    let mut actor = Actor::named("both");
+    let both = paths.each_ref().map(|path| Daemon::of(&actor, path, &[]));
     let calls = actor.flood(1, 1, 1000);
     for daemon in both {
         let run = daemon.stop();
@@ -78,8 +74,8 @@ fn a_link_put_in_place_while_it_runs_is_not_followed() {
     let directory = directory();
     let at = |name: &str| directory.path().join(name);
     fs::write(at("victim"), "precious").unwrap();
-    let mut actor = actor("st-link");
-    let daemon = Daemon::start(&at("lines"), "st-link", &[]);
+    let mut actor = Actor::named("link");
+    let daemon = Daemon::of(&actor, &at("lines"), &[]);
     let mut calls = actor.flood(1, 1, 100);
     fs::rename(at("lines"), at("lines.1")).unwrap();
     symlink(at("victim"), at("lines")).unwrap();
@@ -103,9 +99,9 @@ fn a_directory_that_is_swapped_takes_no_line_away() {
     let (logs, away) = (directory.path().join("logs"), directory.path().join("away"));
     fs::create_dir(&logs).unwrap();
     let path = logs.join("lines");
-    let mut actor = actor("st-swap");
+    let mut actor = Actor::named("swap");
     let more = ["--rotate-size", "64K", "--keep", "100"];
-    let daemon = Daemon::start(&path, "st-swap", &more);
+    let daemon = Daemon::of(&actor, &path, &more);
     let mut calls = actor.flood(1, 1, 500);
     fs::rename(&logs, &away).unwrap();
     fs::create_dir(&logs).unwrap();

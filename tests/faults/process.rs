@@ -9,26 +9,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Daemon, Run, command, count, directory, timed, wait_until};
+use common::{Actor, Daemon, QUIET, Run, command, count, directory, own_comm, timed, wait_until};
 use rustix::process::{Pid, Signal, getpid, kill_process, test_kill_process};
 use serde_json::Value;
 use sigtrail::monotonic_ns;
 
-use super::{Random, actor, last};
+use super::{Random, last};
 
 #[test]
 fn a_reader_that_stops_for_ten_seconds_stops_nothing_else() {
     let directory = directory();
     let path = directory.path().join("lines");
-    let args = [
-        "--sender-comm",
-        "st-slow",
-        "--queue-size",
-        "64K",
-        "--duration",
-        "2m",
-    ];
-    let mut child = command(&args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut actor = Actor::named("slow");
+    let mut run = command(&actor.filter());
+    run.args(["--queue-size", "64K", "--duration", "2m"]);
+    let mut child = run.stdout(Stdio::piped()).spawn().unwrap();
     let reader = Command::new("cat")
         .stdin(child.stdout.take().unwrap())
         .stdout(fs::File::create(&path).unwrap())
@@ -37,7 +32,6 @@ fn a_reader_that_stops_for_ten_seconds_stops_nothing_else() {
     wait_until("the start", || count(&path, "started") == 1);
     let reader_pid = Pid::from_child(&reader);
     kill_process(reader_pid, Signal::STOP).unwrap();
-    let mut actor = actor("st-slow");
     let mut calls = actor.flood(1, 1, 2000);
     last(Duration::from_secs(10));
     // The rings were emptied meanwhile: what was lost was lost behind them.
@@ -59,8 +53,8 @@ fn a_reader_that_stops_for_ten_seconds_stops_nothing_else() {
 fn a_poller_that_stops_for_two_seconds_counts_what_the_rings_refused() {
     let directory = directory();
     let path = directory.path().join("lines");
-    let mut actor = actor("st-stopped");
-    let daemon = Daemon::start(&path, "st-stopped", &["--ring-size", "64K"]);
+    let mut actor = Actor::named("stopped");
+    let daemon = Daemon::of(&actor, &path, &["--ring-size", "64K"]);
     daemon.signal(Signal::STOP);
     let calls = actor.flood(1, 1, 20_000);
     last(Duration::from_secs(2));
@@ -85,12 +79,13 @@ impl Drop for Stop<'_> {
 }
 
 /// Calls ten thousand times a second, as long as `work` takes. It is given the
-/// number of calls so far.
-fn pace<T>(name: &str, work: impl FnOnce(&AtomicU64) -> T) -> T {
+/// arguments by which only these calls are traced, and their number so far.
+fn pace<T>(base: &str, work: impl FnOnce(&[&str], &AtomicU64) -> T) -> T {
     const BURST: u64 = 50;
+    let name = own_comm(base, std::process::id().into());
     let (calls, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
-        let caller = thread::Builder::new().name(name.to_owned());
+        let caller = thread::Builder::new().name(name.clone());
         let caller = caller.spawn_scoped(scope, || {
             let start = Instant::now();
             while !stop.load(Ordering::Relaxed) {
@@ -106,7 +101,7 @@ fn pace<T>(name: &str, work: impl FnOnce(&AtomicU64) -> T) -> T {
         });
         let _stop = Stop(&stop);
         caller.unwrap();
-        work(&calls)
+        work(&["--sender-comm", &name], &calls)
     })
 }
 
@@ -115,9 +110,9 @@ fn told_to_end_under_ten_thousand_calls_a_second_it_ends_in_time() {
     for signal in [Signal::TERM, Signal::INT] {
         let directory = directory();
         let path = directory.path().join("lines");
-        pace("st-paced", |calls| {
+        pace("paced", |filter, calls| {
             let made = || calls.load(Ordering::Relaxed);
-            let daemon = Daemon::start(&path, "st-paced", &[]);
+            let daemon = Daemon::start(&path, filter);
             let started = made();
             wait_until("ten thousand calls", || made() > started + 10_000);
             let before = made() - started;
@@ -148,9 +143,9 @@ fn killed_at_random_moments_it_leaves_whole_lines_and_goes_on() {
     let mut random = Random::default();
     // Other moments each time.
     random.0 ^= monotonic_ns();
-    pace("st-killed", |_| {
+    pace("killed", |filter, _| {
         for round in 0..ROUNDS {
-            let daemon = Daemon::start(&path, "st-killed", &[]);
+            let daemon = Daemon::start(&path, filter);
             last(Duration::from_micros(random.below(50_000)));
             let output = daemon.end(Signal::KILL);
             assert_eq!(output.status.signal(), Some(9), "{output:?}");
@@ -162,7 +157,7 @@ fn killed_at_random_moments_it_leaves_whole_lines_and_goes_on() {
             }
         }
     });
-    Daemon::start(&path, "st-killed", &[]).finish();
+    Daemon::start(&path, &QUIET).finish();
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.ends_with('\n'));
     let (mut torn, mut runs, mut seq) = (0, 0, 0);

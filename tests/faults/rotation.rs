@@ -10,9 +10,7 @@ use std::{
     thread,
 };
 
-use common::{Daemon, Run, directory, files, timed, wait_until};
-
-use super::actor;
+use common::{Actor, Daemon, Run, directory, files, timed, wait_until};
 
 const LINES: u64 = 1_000_000;
 
@@ -83,7 +81,7 @@ impl Follower {
 fn a_million_lines_over_many_files_are_each_there_once_for_followers_too() {
     let directory = directory();
     let path = directory.path().join("lines");
-    let mut actor = actor("st-rotate");
+    let mut actor = Actor::named("rotate");
     let more = [
         "--rotate-size",
         "1M",
@@ -96,7 +94,7 @@ fn a_million_lines_over_many_files_are_each_there_once_for_followers_too() {
         "--queue-size",
         "64M",
     ];
-    let daemon = Daemon::start(&path, "st-rotate", &more);
+    let daemon = Daemon::of(&actor, &path, &more);
     let ended = AtomicBool::new(false);
     let followed = AtomicU64::new(0);
     let (run, follower) = thread::scope(|scope| {

@@ -47,7 +47,7 @@ fn fluent_bit_loses_no_line_and_gives_each_as_it_was() {
         return;
     }
     for form in FORMS {
-        let mut log = Log::start(&format!("st-fluent-{form}"));
+        let mut log = Log::start("fluent");
         // The shipped one, and one that tells the record's time.
         let more = match form {
             "conf" => "[OUTPUT]\n    Name file\n    Match *\n    File dated\n",

@@ -24,17 +24,15 @@ pub struct Log {
 }
 
 impl Log {
-    /// Traces an actor of this name, which must be nobody else's. Nothing is
-    /// removed.
-    pub fn start(comm: &str) -> Self {
+    /// Traces an actor whose name begins so. Nothing is removed.
+    pub fn start(base: &str) -> Self {
         let room = tempfile::tempdir().unwrap();
         let directory = room.path().join("log");
         fs::create_dir(&directory).unwrap();
         let path = directory.join("signals.jsonl");
-        let mut actor = Actor::start();
-        actor.set_comm(comm.as_bytes());
+        let actor = Actor::named(base);
         let more = ["--rotate-size", FILE, "--keep", "1000"];
-        let daemon = Daemon::start(&path, comm, &more);
+        let daemon = Daemon::of(&actor, &path, &more);
         Self {
             room,
             path,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
-use common::{Actor, Cgroup, Daemon, Sigtrail, kill, record, wait_until};
+use common::{Actor, Cgroup, Daemon, QUIET, kill, record, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -116,7 +116,7 @@ fn the_recipe_for_containers_finds_what_crosses_a_border() {
     inside.enter(container.directory());
     let room = TempDir::new().unwrap();
     let recorded = room.path().join("signals.jsonl");
-    let sigtrail = Sigtrail::start_to_file(&recorded, &["-p", &actor.pid.to_string()]);
+    let daemon = Daemon::start(&recorded, &["-p", &actor.pid.to_string()]);
     for mut victim in [outside, inside] {
         victim.make("unblock");
         actor.get(&format!("call {}", kill(victim.pid, 15).command()));
@@ -125,7 +125,7 @@ fn the_recipe_for_containers_finds_what_crosses_a_border() {
     wait_until("both lines", || {
         text(&recorded).matches(r#""type":"signal""#).count() == 2
     });
-    sigtrail.stop();
+    daemon.finish();
     let said = recipe("cross-container.jq", &[], &[&recorded]);
     let from = actor.pid;
     let crossed = format!("\tSIGTERM\thost\tactor ({from})\t->\t{id}\tactor ({to})\tdelivered\n");
@@ -140,9 +140,9 @@ fn a_group_that_is_killed_is_found_process_by_process() {
     let members = victim.ask("group 30");
     let room = TempDir::new().unwrap();
     let recorded = room.path().join("signals.jsonl");
-    let sigtrail = Sigtrail::start_to_file(&recorded, &["-p", &killer.pid.to_string()]);
+    let daemon = Daemon::start(&recorded, &["-p", &killer.pid.to_string()]);
     killer.make(&format!("call {}", kill(-members[0], 9).command()));
-    sigtrail.stop();
+    daemon.finish();
     let lines = values(&text(&recorded));
     let more = lines.iter().filter(|line| line["type"] == "recipients");
     assert!(more.count() > 0, "one line was enough");
@@ -187,7 +187,7 @@ fn a_restart_is_a_time_in_which_nothing_was_traced() {
     let recorded = room.path().join("signals.jsonl");
     let mut stamps = Vec::new();
     for killed in [false, true] {
-        let daemon = Daemon::start(&recorded, "st-nobody", &[]);
+        let daemon = Daemon::start(&recorded, &QUIET);
         if killed {
             daemon.end(Signal::KILL);
         } else {
@@ -196,7 +196,7 @@ fn a_restart_is_a_time_in_which_nothing_was_traced() {
         let lines = values(&text(&recorded));
         stamps.push(lines.last().unwrap()["timestamp"].clone());
     }
-    Daemon::start(&recorded, "st-nobody", &[]).finish();
+    Daemon::start(&recorded, &QUIET).finish();
     let said = recipe("lost.jq", &[], &[&recorded]);
     let gaps = said.lines().filter_map(|line| line.split_once(" to "));
     let gaps: Vec<_> = gaps.collect();
@@ -246,7 +246,7 @@ fn no_name_reaches_the_terminal_as_a_command() {
 
 #[test]
 fn rotated_files_are_read_oldest_first() {
-    let mut log = Log::start("st-recipes");
+    let mut log = Log::start("recipes");
     for _ in 0..12 {
         log.rotate();
     }

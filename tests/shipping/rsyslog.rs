@@ -102,7 +102,7 @@ impl Drop for Rsyslogd {
 
 #[test]
 fn rsyslog_forwards_each_line_once_and_as_it_is() {
-    let mut log = Log::start("st-rsyslog");
+    let mut log = Log::start("rsyslog");
     let room = log.room.path().to_owned();
     let (collector, port) = Collector::start();
     let shipped = text(format!("{CONFIG}/rsyslog/sigtrail.conf"));

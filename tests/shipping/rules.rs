@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use common::{Actor, Sigtrail, kill, wait_until};
+use common::{Actor, Daemon, kill, wait_until};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -42,13 +42,13 @@ fn lines_and_files_are_as_fluent_bit_wants_them() {
         "--keep",
         "9",
     ];
-    let sigtrail = Sigtrail::start_to_file(&path, &options);
+    let daemon = Daemon::start(&path, &options);
     for _ in 0..40 {
         actor.get(&format!("call {}", kill(actor.pid, 0).command()));
     }
     let rotated = |name: &str| room.path().join(name).exists();
     wait_until("a compressed file", || rotated("signals.jsonl.3.gz"));
-    sigtrail.stop();
+    daemon.finish();
 
     // It takes each file that can have lines that were not read, and no other.
     let pattern = tail["path"].rsplit_once('/').unwrap().1;
