@@ -360,12 +360,24 @@ static void *flood_thread(void *data)
 	return NULL;
 }
 
+/* Where a flood's threads say that they are there, and wait for a byte each. */
+static int ready[2], start[2];
+
+static void *waiting_flood_thread(void *data)
+{
+	char byte;
+
+	if (write(ready[1], "", 1) != 1 || read(start[0], &byte, 1) != 1)
+		die("the start of a flood");
+	return flood_thread(data);
+}
+
 static void flood_process(long threads, struct flood *flood)
 {
 	pthread_t thread[threads];
 
 	for (long i = 0; i < threads; i++)
-		if (pthread_create(&thread[i], NULL, flood_thread, flood))
+		if (pthread_create(&thread[i], NULL, waiting_flood_thread, flood))
 			die("pthread_create");
 	for (long i = 0; i < threads; i++)
 		pthread_join(thread[i], NULL);
@@ -383,11 +395,39 @@ static void wait_for_floods(long processes)
 			die("flood");
 }
 
-static void flood(long processes, long threads, struct flood flood)
+/* It begins when all of its threads are there and, if it is held, with the next
+ * line of the input.
+ */
+static void flood(long processes, long threads, struct flood flood, int held)
 {
-	for (long i = 0; i < processes; i++)
-		if (fork_mortal() == 0)
-			flood_process(threads, &flood);
+	int byte;
+
+	if (pipe(ready) || pipe(start))
+		die("pipe");
+	for (long i = 0; i < processes; i++) {
+		if (fork_mortal())
+			continue;
+		close(ready[0]);
+		close(start[1]);
+		flood_process(threads, &flood);
+	}
+	close(ready[1]);
+	for (long i = 0; i < processes * threads; i++)
+		if (read(ready[0], &byte, 1) != 1)
+			die("flood");
+	if (held) {
+		printf("0\n");
+		fflush(stdout);
+		do
+			byte = getchar();
+		while (byte != '\n' && byte != EOF);
+	}
+	for (long i = 0; i < processes * threads; i++)
+		if (write(start[1], "", 1) != 1)
+			die("flood");
+	close(ready[0]);
+	close(start[0]);
+	close(start[1]);
 	wait_for_floods(processes);
 	printf("%lu\n", processes * threads * flood.calls);
 }
@@ -660,9 +700,10 @@ static void obey(char **word)
 	} else if (!strcmp(command, "forbid")) {
 		printf("%ld\n", deny(number_of(word[1]),
 				     word[2] ? SECCOMP_RET_KILL_THREAD : SECCOMP_RET_KILL_PROCESS));
-	} else if (!strcmp(command, "flood")) {
+	} else if (!strcmp(command, "flood") || !strcmp(command, "hold")) {
 		flood(value_of(word[1]), value_of(word[2]),
-		      (struct flood){ value_of(word[3]), (int)value_of(word[4]) });
+		      (struct flood){ value_of(word[3]), (int)value_of(word[4]) },
+		      command[0] == 'h');
 	} else if (!strcmp(command, "pace")) {
 		pause_us = value_of(word[1]);
 		printf("0\n");

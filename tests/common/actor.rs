@@ -154,6 +154,17 @@ impl Actor {
         self.make(&format!("flood {processes} {threads} {calls}"));
     }
 
+    /// As [`Self::start_flood`], but it begins with [`Self::release_flood`].
+    /// All of its processes and threads are there.
+    pub fn hold_flood(&mut self, processes: u64, threads: u64, calls: u64) {
+        self.make(&format!("hold {processes} {threads} {calls}"));
+    }
+
+    /// Returns while it runs.
+    pub fn release_flood(&mut self) {
+        self.make("go");
+    }
+
     /// Waits for the end of a flood; gives the calls made.
     pub fn end_flood(&mut self) -> u64 {
         let [made] = self.answer_within(6 * DEADLINE).try_into().unwrap();

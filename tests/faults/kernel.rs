@@ -1,9 +1,17 @@
 //! What happens in the kernel under too much of everything.
 
-use std::fs;
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader},
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
 use common::{Actor, Cgroup, Daemon, directory, wait_until};
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
+
+use super::Stop;
 
 /// A map of a running sigtrail's.
 fn map(daemon: &Daemon, name: &str) -> MapHandle {
@@ -22,7 +30,7 @@ fn map(daemon: &Daemon, name: &str) -> MapHandle {
     panic!("no map {name}");
 }
 
-/// The threads, but for the first, of a process's children.
+/// The threads of a process's children.
 fn threads_below(pid: i64) -> Vec<u32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
     let tasks = (children.split_whitespace())
@@ -31,6 +39,39 @@ fn threads_below(pid: i64) -> Vec<u32> {
     tasks
         .map(|task| task.unwrap().file_name().to_str().unwrap().parse().unwrap())
         .collect()
+}
+
+/// Reads on in a file that grows.
+struct Tail {
+    file: BufReader<File>,
+    line: Vec<u8>,
+    signals: u64,
+    /// Of these, without what the call's entry had left in its slot.
+    without_entry: u64,
+}
+
+impl Tail {
+    fn of(path: &Path) -> Self {
+        Self {
+            file: BufReader::new(File::open(path).unwrap()),
+            line: Vec::new(),
+            signals: 0,
+            without_entry: 0,
+        }
+    }
+
+    fn read_on(&mut self) {
+        while self.file.read_until(b'\n', &mut self.line).unwrap() > 0 {
+            // The rest of it is still to be written.
+            if !self.line.ends_with(b"\n") {
+                return;
+            }
+            let line = String::from_utf8_lossy(&self.line);
+            self.signals += u64::from(line.contains(r#""type":"signal""#));
+            self.without_entry += u64::from(line.contains(r#""entry_missing":true"#));
+            self.line.clear();
+        }
+    }
 }
 
 /// Slots are taken from under calls that are under way.
@@ -49,23 +90,36 @@ fn a_full_map_of_calls_loses_none() {
             .update(&key.to_ne_bytes(), &value, MapFlags::ANY)
             .unwrap();
     }
-    actor.start_flood(2, 4, 40_000);
-    wait_until("the flood's threads", || {
-        threads_below(actor.pid).len() == 8
+    let (mut calls, mut tail) = (0, Tail::of(&path));
+    wait_until("a slot to be taken from under a call", || {
+        // So few that a ring holds them all, however late the poller comes.
+        actor.hold_flood(2, 4, 10_000);
+        let threads = threads_below(actor.pid);
+        let over = AtomicBool::new(false);
+        calls += thread::scope(|scope| {
+            let _over = Stop(&over);
+            scope.spawn(|| {
+                for key in threads.iter().cycle() {
+                    // It is there again with the thread's next call.
+                    let _ = slots.delete(&key.to_ne_bytes());
+                    if over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                }
+            });
+            actor.release_flood();
+            actor.end_flood()
+        });
+        wait_until("the flood's lines", || {
+            tail.read_on();
+            tail.signals >= calls
+        });
+        tail.without_entry > 0
     });
-    let threads = threads_below(actor.pid);
-    for key in threads.iter().cycle().take(400_000) {
-        // It is there again with the thread's next call.
-        let _ = slots.delete(&key.to_ne_bytes());
-    }
-    let calls = actor.end_flood();
+    println!("{} slots were taken from {calls} calls", tail.without_entry);
     let run = daemon.stop();
     run.assert_law(calls);
     assert_eq!(run.lost, 0, "{}", run.end());
-    let text = fs::read_to_string(&path).unwrap();
-    let taken = text.matches(r#""entry_missing":true"#).count();
-    assert!(taken > 0);
-    println!("{taken} slots were taken from calls");
 }
 
 #[test]

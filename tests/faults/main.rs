@@ -35,7 +35,10 @@ mod place;
 mod process;
 mod rotation;
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use rustix::event::{Timespec, poll};
 
@@ -43,6 +46,15 @@ use rustix::event::{Timespec, poll};
 fn last(time: Duration) {
     let pause = Timespec::try_from(time).unwrap();
     poll(&mut [], Some(&pause)).unwrap();
+}
+
+/// Tells a thread of its end, however the test ends.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Numbers that are the same each time.

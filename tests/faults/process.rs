@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, getpid, kill_process, test_kill_process};
 use serde_json::Value;
 use sigtrail::monotonic_ns;
 
-use super::{Random, last};
+use super::{Random, Stop, last};
 
 #[test]
 fn a_reader_that_stops_for_ten_seconds_stops_nothing_else() {
@@ -67,15 +67,6 @@ fn a_poller_that_stops_for_two_seconds_counts_what_the_rings_refused() {
     // It was as full as a ring can be, but for a record.
     let fullest = run.end()["ring_bytes_max"].as_u64().unwrap();
     assert!((60 << 10..=64 << 10).contains(&fullest), "{fullest}");
-}
-
-/// However a test ends.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Calls ten thousand times a second, as long as `work` takes. It is given the
