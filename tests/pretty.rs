@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use common::{Actor, command, wait_for_file, wait_until};
+use common::{Actor, Killed, command, wait_for_file, wait_until};
 use rustix::{
     fs::{Mode, OFlags},
     process::{Pid, Signal, kill_process},
@@ -20,13 +20,13 @@ fn printed(command: &mut Command, actor: &mut Actor, calls: &[&str]) -> String {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("lines");
     let out = File::create(&path).unwrap();
-    let mut child = command.stdout(out).spawn().unwrap();
+    let mut child = Killed(command.stdout(out).spawn().unwrap());
     wait_for_file(&path);
     for call in calls {
         actor.ask(&format!("call {call}"));
     }
-    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    kill_process(Pid::from_child(&child.0), Signal::TERM).unwrap();
+    assert_eq!(child.0.wait().unwrap().code(), Some(0));
     std::fs::read_to_string(&path).unwrap()
 }
 
@@ -122,11 +122,13 @@ fn printed_on_terminal(command: &mut Command, actor: &mut Actor, call: &str) -> 
     unlockpt(&master).unwrap();
     let name = ptsname(&master, Vec::new()).unwrap();
     let terminal = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(terminal)
-        .spawn()
-        .unwrap();
+    let mut child = Killed(
+        command
+            .stdin(Stdio::null())
+            .stdout(terminal)
+            .spawn()
+            .unwrap(),
+    );
     // The command keeps a copy of the terminal.
     command.stdout(Stdio::null());
     let mut screen = Vec::new();
@@ -147,8 +149,8 @@ fn printed_on_terminal(command: &mut Command, actor: &mut Actor, call: &str) -> 
     }
     actor.ask(call);
     while more(&mut screen) {}
-    wait_until("its end", || child.try_wait().unwrap().is_some());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    wait_until("its end", || child.0.try_wait().unwrap().is_some());
+    assert_eq!(child.0.wait().unwrap().code(), Some(0));
     String::from_utf8(screen).unwrap()
 }
 

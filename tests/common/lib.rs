@@ -54,6 +54,17 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 /// The filter of a run that has nothing to say: no thread is called that.
 pub const QUIET: [&str; 2] = ["--sender-comm", "st-nobody"];
 
+/// A process of a test's, which is killed if the test forgets it.
+#[derive(Debug)]
+pub struct Killed(pub Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A running sigtrail whose lines come through a pipe, and are checked and kept
 /// as they come. It is killed if a test forgets it. For lines in files there is
 /// [`Daemon`].

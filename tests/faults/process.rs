@@ -9,7 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Actor, Daemon, QUIET, Run, command, count, directory, own_comm, timed, wait_until};
+use common::{
+    Actor, Daemon, Killed, QUIET, Run, command, count, directory, own_comm, timed, wait_until,
+};
 use rustix::process::{Pid, Signal, getpid, kill_process, test_kill_process};
 use serde_json::Value;
 use sigtrail::monotonic_ns;
@@ -23,14 +25,15 @@ fn a_reader_that_stops_for_ten_seconds_stops_nothing_else() {
     let mut actor = Actor::named("slow");
     let mut run = command(&actor.filter());
     run.args(["--queue-size", "64K", "--duration", "2m"]);
-    let mut child = run.stdout(Stdio::piped()).spawn().unwrap();
-    let reader = Command::new("cat")
-        .stdin(child.stdout.take().unwrap())
-        .stdout(fs::File::create(&path).unwrap())
-        .spawn()
-        .unwrap();
+    let mut tracer = Killed(run.stdout(Stdio::piped()).spawn().unwrap());
+    let mut cat = Command::new("cat");
+    cat.stdin(tracer.0.stdout.take().unwrap())
+        .stdout(fs::File::create(&path).unwrap());
+    let mut reader = Killed(cat.spawn().unwrap());
+    // The command has a copy of the pipe.
+    drop(cat);
     wait_until("the start", || count(&path, "started") == 1);
-    let reader_pid = Pid::from_child(&reader);
+    let reader_pid = Pid::from_child(&reader.0);
     kill_process(reader_pid, Signal::STOP).unwrap();
     let mut calls = actor.flood(1, 1, 2000);
     last(Duration::from_secs(10));
@@ -42,9 +45,9 @@ fn a_reader_that_stops_for_ten_seconds_stops_nothing_else() {
         text.contains(r#""reason":"sink_full""#)
     });
     calls += actor.flood(1, 1, 5);
-    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    reader.wait_with_output().unwrap();
+    kill_process(Pid::from_child(&tracer.0), Signal::TERM).unwrap();
+    assert_eq!(tracer.0.wait().unwrap().code(), Some(0));
+    reader.0.wait().unwrap();
     let run = Run::read([&path]);
     run.assert_law(calls).assert_lost_by("sink_full");
 }

@@ -4,10 +4,10 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
-use common::{DEADLINE, nanoseconds, wait_until, wait_until_within};
+use common::{DEADLINE, Killed, nanoseconds, wait_until, wait_until_within};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -114,7 +114,7 @@ impl Settings {
             .stderr(open("stderr"))
             .spawn()
             .unwrap();
-        FluentBit(child)
+        FluentBit(Killed(child))
     }
 
     /// What it said itself, if that is not only of its life.
@@ -125,19 +125,14 @@ impl Settings {
     }
 }
 
-pub struct FluentBit(pub Child);
+pub struct FluentBit(pub Killed);
 
 impl FluentBit {
     pub fn end(mut self, signal: Signal) {
-        kill_process(Pid::from_child(&self.0), signal).unwrap();
-        wait_until("fluent-bit's end", || self.0.try_wait().unwrap().is_some());
-    }
-}
-
-impl Drop for FluentBit {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        kill_process(Pid::from_child(&self.0.0), signal).unwrap();
+        wait_until("fluent-bit's end", || {
+            self.0.0.try_wait().unwrap().is_some()
+        });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, net::TcpStream, process::Stdio};
 
-use common::{record, wait_until};
+use common::{Killed, record, wait_until};
 use rustix::process::Signal;
 use serde_json::{Deserializer, Value, json};
 use tempfile::TempDir;
@@ -177,7 +177,7 @@ fn fluent_bits_forward_output_keeps_the_nanoseconds() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let other = FluentBit(other);
+        let other = FluentBit(Killed(other));
         let output = replace(&output("forward", form), &[("24224", port.to_string())]);
         let place = room.path().display().to_string();
         let settings = Settings::new(form, &place, &output);

@@ -5,12 +5,12 @@ use std::{
     io::Read,
     net::TcpListener,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::{Arc, Mutex},
     thread,
 };
 
-use common::{DEADLINE, wait_until, wait_until_within};
+use common::{DEADLINE, Killed, wait_until, wait_until_within};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
@@ -62,7 +62,7 @@ impl Collector {
 }
 
 /// A running rsyslogd, which has nothing of the machine's own.
-struct Rsyslogd(Child);
+struct Rsyslogd(Killed);
 
 impl Rsyslogd {
     fn start(room: &Path) -> Self {
@@ -77,26 +77,19 @@ impl Rsyslogd {
             .stderr(fs::File::create(room.join("said")).unwrap())
             .spawn()
             .expect("rsyslogd is needed: apt-get install rsyslog");
-        let rsyslogd = Self(child);
+        let rsyslogd = Self(Killed(child));
         wait_until("rsyslogd", || pid.exists());
         rsyslogd
     }
 
     fn stop(mut self) {
-        kill_process(Pid::from_child(&self.0), Signal::TERM).unwrap();
+        kill_process(Pid::from_child(&self.0.0), Signal::TERM).unwrap();
         let mut status = None;
         wait_until("rsyslogd's end", || {
-            status = self.0.try_wait().unwrap();
+            status = self.0.0.try_wait().unwrap();
             status.is_some()
         });
         assert!(status.unwrap().success(), "{status:?}");
-    }
-}
-
-impl Drop for Rsyslogd {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
