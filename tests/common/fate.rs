@@ -3,7 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::party::{every_process, numbers, party, process_group, stat, status_field};
+use super::party::{
+    every_process, numbers, party, pid_ns_if_there, process_group, stat, status_field,
+};
 
 const KILL: i64 = 9;
 const STOP: i64 = 19;
@@ -63,12 +65,11 @@ pub fn recipients(sender: i64, target: i64, signal: i64) -> Vec<Value> {
     let mut members: Vec<i64> = match target {
         -1 => {
             assert!(level > 1, "not to every process of the machine");
-            let space = super::party::pid_ns(sender);
+            let space = pid_ns_if_there(sender);
             let is_other = |&pid: &i64| {
                 pid != sender
-                    && ns(pid).len() >= level
-                    && ns(pid)[level - 1] > 1
-                    && super::party::pid_ns(pid) == space
+                    && ns(pid).get(level - 1).is_some_and(|&number| number > 1)
+                    && pid_ns_if_there(pid) == space
             };
             every_process().filter(is_other).collect()
         }

@@ -144,7 +144,13 @@ fn audit_id(pid: i64, name: &str) -> Option<u32> {
 }
 
 pub fn pid_ns(pid: i64) -> u64 {
-    fs::metadata(format!("/proc/{pid}/ns/pid")).unwrap().ino()
+    pid_ns_if_there(pid).unwrap()
+}
+
+/// Of a process that may end meanwhile.
+pub fn pid_ns_if_there(pid: i64) -> Option<u64> {
+    let data = fs::metadata(format!("/proc/{pid}/ns/pid"));
+    data.ok().map(|data| data.ino())
 }
 
 /// As the driver calls it.
@@ -220,7 +226,14 @@ fn wall_clock(ticks: i64) -> String {
         let time = clock_gettime(clock);
         time.tv_sec * 1_000_000_000 + time.tv_nsec
     };
-    let boot = nanos(ClockId::Realtime) - nanos(ClockId::Boottime);
+    // Somebody else may run between two readings: then they are no pair.
+    let boot = loop {
+        let before = nanos(ClockId::Boottime);
+        let now = nanos(ClockId::Realtime);
+        if nanos(ClockId::Boottime) - before < 100_000 {
+            break now - before;
+        }
+    };
     let time = chrono::DateTime::from_timestamp_nanos(boot + ticks * TICK_NS);
     time.format("%Y-%m-%dT%H:%M:%S%.9fZ").to_string()
 }
@@ -245,8 +258,7 @@ pub fn global_id(sender: i64, number: i64) -> Option<i64> {
     }
     let ns = pid_ns(sender);
     every_process().find(|&pid| {
-        numbers(pid, "NSpid").get(level - 1) == Some(&number)
-            && fs::metadata(format!("/proc/{pid}/ns/pid")).is_ok_and(|found| found.ino() == ns)
+        numbers(pid, "NSpid").get(level - 1) == Some(&number) && pid_ns_if_there(pid) == Some(ns)
     })
 }
 
