@@ -615,7 +615,7 @@ static long log_in(const char *uid)
 /* Waits for a signal that is blocked; gives its si_code. */
 static int code_of(int signal)
 {
-	struct timespec most = { .tv_sec = 9 };
+	struct timespec most = { .tv_sec = 59 };
 	siginfo_t info;
 	sigset_t set;
 

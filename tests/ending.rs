@@ -7,21 +7,16 @@ use std::{
     fs::{self, File},
     os::unix::{net::UnixDatagram, process::ExitStatusExt},
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Command, Output},
     time::Duration,
 };
 
 use common::{
-    Actor, Daemon, Ended, Line, QUIET, Sigtrail, check_file, command, constant_part, directory,
-    lost, signals, tally_file, tally_lines, timed, wait_until,
+    Actor, Daemon, Line, QUIET, Sigtrail, check_file, command, constant_part, directory, lost,
+    output_of, signals, tally_file, tally_lines, timed, wait_until,
 };
-use rustix::process::{Signal, kill_process};
-
-/// Within a second where the machine is idle; here it is full of floods, and
-/// the question is whether anything holds up the end.
-const AT_ONCE: Duration = Duration::from_secs(5);
-/// As long, on top of a start among others, who wait for the same locks.
-const FROM_START: Duration = Duration::from_secs(8);
+use rustix::process::Signal;
+use tempfile::TempDir;
 
 /// A pipe takes 64 KiB, less what whole lines leave free on each page.
 const PIPE_NEARLY_FULL: u64 = 40_000;
@@ -42,57 +37,76 @@ fn flooder(name: &str) -> Actor {
 /// Runs it in a shell, as a user would, with `sigtrail` as its first argument.
 fn shell(script: &str, more: &[&str]) -> Output {
     let program = command::<&str>(&[]).get_program().to_owned();
-    (Command::new("bash")
-        .args(["-c", script])
-        .arg(program)
-        .args(more))
-    .stdin(Stdio::null())
-    .output()
-    .unwrap()
-}
-
-#[track_caller]
-fn assert_ended_at_once(ended: &Ended) {
-    println!("ended after {:?}", ended.took);
-    ended.assert_clean();
-    assert!(ended.took < AT_ONCE, "{:?}", ended.took);
+    output_of(
+        Command::new("bash")
+            .args(["-c", script])
+            .arg(program)
+            .args(more),
+    )
 }
 
 #[test]
-fn a_quiet_run_ends_at_once_when_it_is_told_to() {
+fn a_quiet_run_ends_when_it_is_told_to() {
     for signal in [Signal::INT, Signal::TERM] {
         let sigtrail = Sigtrail::start(&QUIET);
         sigtrail.signal(signal);
         let ended = sigtrail.end();
-        assert_ended_at_once(&ended);
+        ended.assert_clean();
         assert_eq!(ended.lines.len(), 2);
     }
 }
 
 #[test]
-fn a_flooded_run_ends_at_once_when_it_is_told_to() {
+fn a_flooded_run_ends_when_it_is_told_to() {
     let actor = flooder("load");
     for signal in [Signal::INT, Signal::TERM] {
         let mut sigtrail = Sigtrail::start(&actor.filter());
         sigtrail.wait_for(|line| line["type"] == "signal");
         sigtrail.signal(signal);
-        assert_ended_at_once(&sigtrail.end());
+        sigtrail.end().assert_clean();
     }
 }
 
 /// A run whose lines nobody reads, while the pipe is full.
-fn stuck(actor: &Actor) -> Sigtrail {
-    let sigtrail = Sigtrail::spawn_unread(&mut command(&actor.filter()));
+fn stuck(command: &mut Command) -> Sigtrail {
+    let sigtrail = Sigtrail::spawn_unread(command);
     sigtrail.wait_for_bytes(PIPE_NEARLY_FULL);
     sigtrail
 }
 
+/// What a service manager listens at. It makes sigtrail wait longer for a reader
+/// that takes nothing: ten seconds.
+struct Manager {
+    room: TempDir,
+    _socket: UnixDatagram,
+}
+
+impl Manager {
+    fn new() -> Self {
+        let room = directory();
+        let _socket = UnixDatagram::bind(room.path().join("notify")).unwrap();
+        Self { room, _socket }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = command(args);
+        command.env("NOTIFY_SOCKET", self.room.path().join("notify"));
+        command
+    }
+}
+
+/// It is given up long before a service gives its reader up, although that was
+/// told to end before.
 #[test]
 fn a_reader_that_has_stopped_does_not_hold_up_the_end() {
     let actor = flooder("stuck");
-    let ended = stuck(&actor).stop();
+    let manager = Manager::new();
+    let mut service = stuck(&mut manager.command(&actor.filter()));
+    let sigtrail = stuck(&mut command(&actor.filter()));
+    service.signal(Signal::TERM);
+    let ended = sigtrail.stop();
+    assert!(!service.has_ended());
     assert_eq!(ended.status.code(), Some(3));
-    assert!(ended.took < AT_ONCE, "{:?}", ended.took);
     let said = ended.stderr;
     assert!(said.starts_with("sigtrail: "), "{said}");
     assert!(said.contains(" lines could not be written"), "{said}");
@@ -120,12 +134,9 @@ fn a_slow_reader_gets_the_last_lines() {
 #[test]
 fn a_service_is_more_patient_with_its_reader() {
     const CALLS: u64 = 200;
-    let directory = directory();
-    let notify = directory.path().join("notify");
-    let _manager = UnixDatagram::bind(&notify).unwrap();
+    let manager = Manager::new();
     let mut actor = Actor::named("patient");
-    let mut run = command(&actor.filter());
-    let mut sigtrail = Sigtrail::spawn_unread(run.env("NOTIFY_SOCKET", &notify));
+    let mut sigtrail = Sigtrail::spawn_unread(&mut manager.command(&actor.filter()));
     sigtrail.wait_for_bytes(1);
     actor.flood(1, 1, CALLS);
     sigtrail.signal(Signal::TERM);
@@ -140,18 +151,17 @@ fn a_service_is_more_patient_with_its_reader() {
 #[test]
 fn a_second_signal_waits_for_nothing() {
     let actor = flooder("second");
-    let sigtrail = stuck(&actor);
+    let manager = Manager::new();
+    let mut sigtrail = stuck(&mut manager.command(&actor.filter()));
     // One after the other, as by somebody who loses patience; what comes at
     // once, as the two of timeout(1), is one.
-    let pid = sigtrail.pid();
-    let insists = std::thread::spawn(move || {
-        wait_until("the end", || kill_process(pid, Signal::INT).is_err());
+    wait_until("the end", || {
+        sigtrail.signal(Signal::INT);
+        sigtrail.has_ended()
     });
     let ended = sigtrail.end();
-    insists.join().unwrap();
     // It did not even say what could not be written.
     assert_eq!((ended.stderr.as_str(), ended.status.code()), ("", Some(1)));
-    assert!(ended.took < AT_ONCE, "{:?}", ended.took);
 }
 
 #[test]
@@ -159,10 +169,10 @@ fn a_run_ends_by_itself_after_its_duration() {
     let args = [&QUIET[..], &["--duration", "300ms"]].concat();
     let sigtrail = Sigtrail::start(&args);
     let ended = sigtrail.end();
-    assert_ended_at_once(&ended);
+    ended.assert_clean();
     let ms = |line: &Line| common::time_of(&line.value) / 1_000_000;
     let between = ms(&ended.lines[1]) - ms(&ended.lines[0]);
-    assert!((290..1500).contains(&between), "{between} ms");
+    assert!(between >= 290, "{between} ms");
 }
 
 #[test]
@@ -170,7 +180,7 @@ fn a_run_in_a_flood_gives_exactly_as_many_lines_as_were_asked_for() {
     let actor = flooder("count");
     for count in ["1", "7", "5000"] {
         let ended = Sigtrail::start(&[&actor.filter()[..], &["-n", count]].concat()).end();
-        assert_ended_at_once(&ended);
+        ended.assert_clean();
         assert_eq!(ended.signals().len().to_string(), count);
         let last = &ended.lines.last().unwrap().value;
         assert_eq!(last["events"].to_string(), count);
@@ -186,7 +196,7 @@ fn the_last_of_the_lines_asked_for_ends_the_run_by_itself() {
     sigtrail.wait_for(|line| line["type"] == "signal");
     actor.make(&format!("call tkill {pid} 0"));
     let ended = sigtrail.end();
-    assert_ended_at_once(&ended);
+    ended.assert_clean();
     let made: Vec<_> = ended
         .signals()
         .iter()
@@ -199,7 +209,7 @@ fn the_last_of_the_lines_asked_for_ends_the_run_by_itself() {
 fn jq_gets_the_one_line_asked_for() {
     let actor = flooder("jq");
     let script = r#"set -o pipefail; "$0" "$@" -n 1 | jq -sce 'map([.type, .sender.comm])'"#;
-    let (output, took) = timed(|| shell(script, &actor.filter()));
+    let output = shell(script, &actor.filter());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let lines = format!(
         r#"[["status",null],["signal","{}"],["status",null]]"#,
@@ -207,29 +217,26 @@ fn jq_gets_the_one_line_asked_for() {
     );
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim_end(), lines);
     assert_eq!(output.stderr, b"");
-    assert!(took < FROM_START, "{took:?}");
 }
 
 #[test]
 fn a_reader_that_leaves_ends_a_run_in_which_nothing_more_happens() {
     let script = r#""$0" "$@" | head -1; echo "${PIPESTATUS[0]}""#;
-    let (output, took) = timed(|| shell(script, &QUIET));
+    let output = shell(script, &QUIET);
     let text = String::from_utf8(output.stdout).unwrap();
     let (line, code) = text.split_once('\n').unwrap();
     let line = common::Checker::default().check(format!("{line}\n").as_bytes());
     assert_eq!(line.unwrap().value["state"], "started");
     assert_eq!((code, output.stderr.as_slice()), ("0\n", &b""[..]));
-    assert!(took < FROM_START, "{took:?}");
 }
 
 #[test]
 fn a_reader_that_leaves_ends_a_flooded_run_quietly() {
     let actor = flooder("head");
     let script = r#""$0" "$@" | head -1000 | wc -l; echo "${PIPESTATUS[0]}""#;
-    let (output, took) = timed(|| shell(script, &actor.filter()));
+    let output = shell(script, &actor.filter());
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "1000\n0\n");
     assert_eq!(output.stderr, b"");
-    assert!(took < FROM_START, "{took:?}");
 }
 
 #[test]
@@ -240,20 +247,25 @@ fn timeout_leaves_a_file_of_whole_lines() {
     // Each line is read again.
     actor.make("pace 10000");
     actor.start_flood(1, 1, 0);
-    // Enough for its start, too, where others keep the machine busy.
-    let script = r#"exec timeout 5 "$0" "$@""#;
     let args = [&actor.filter()[..], &["-o", path.to_str().unwrap()]].concat();
-    let (output, took) = timed(|| shell(script, &args));
-    // timeout's own code for a time that ran out.
-    assert_eq!(output.status.code(), Some(124), "{output:?}");
-    assert_eq!(
-        (output.stdout.as_slice(), output.stderr.as_slice()),
-        (&b""[..], &b""[..])
-    );
-    assert!(took < AT_ONCE + Duration::from_secs(5), "{took:?}");
-    let tally = tally_file(&path);
-    assert_eq!(tally.others.last().unwrap().value["state"], "stopped");
-    assert!(tally.signals > 0);
+    // More time where that is not enough to start in.
+    for time in ["2", "8", "32"] {
+        let script = format!(r#"exec timeout {time} "$0" "$@""#);
+        let output = shell(&script, &args);
+        // timeout's own code for a time that ran out.
+        assert_eq!(output.status.code(), Some(124), "{output:?}");
+        assert_eq!(
+            (output.stdout.as_slice(), output.stderr.as_slice()),
+            (&b""[..], &b""[..])
+        );
+        let tally = tally_file(&path);
+        if tally.signals > 0 {
+            assert_eq!(tally.others.last().unwrap().value["state"], "stopped");
+            return;
+        }
+        fs::remove_file(&path).unwrap();
+    }
+    panic!("it did not start in time");
 }
 
 /// Every line is there, although none had been written when it was stopped.
@@ -279,8 +291,7 @@ fn a_redirected_run_that_is_terminated_loses_nothing() {
             Daemon::run(path, &mut bash)
         };
         assert_eq!(actor.flood(1, 1, CALLS), CALLS);
-        let ((), took) = timed(|| daemon.finish());
-        assert!(took < AT_ONCE, "{took:?}");
+        daemon.finish();
         let lines = read(path);
         assert_eq!((signals(&lines).len() as u64, lost(&lines)), (CALLS, 0));
         assert_eq!(lines.last().unwrap().value["state"], "stopped");
@@ -335,9 +346,8 @@ fn an_interrupt_of_the_whole_pipeline_is_a_clean_end() {
         .args(["--wait", "bash", "-c", script])
         .arg(program)
         .args(QUIET);
-    let (output, took) = timed(|| command.stdin(Stdio::null()).output().unwrap());
+    let output = output_of(&mut command);
     assert_eq!(output.status.signal(), None);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n");
-    assert!(took < AT_ONCE, "{took:?}");
 }

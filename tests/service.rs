@@ -14,8 +14,8 @@ use std::{
 };
 
 use common::{
-    Actor, Daemon, QUIET, Run, command, configure, count, directory, last_of, party, timed,
-    wait_until,
+    Actor, DEADLINE, Daemon, QUIET, Run, command, configure, count, directory, last_of, party,
+    timed, wait_until,
 };
 use libbpf_rs::{MapCore, MapHandle};
 use rustix::{
@@ -48,7 +48,7 @@ fn assert_refused(path: &Path, part: &str) {
         assert!(said.contains(part), "{part:?} is not in {said}");
         assert!(said.contains(path.to_str().unwrap()), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
-        assert!(took.as_secs() < 5, "{took:?}");
+        assert!(took < DEADLINE, "{took:?}");
     }
 }
 
@@ -298,11 +298,11 @@ fn a_status_measures_what_the_kernel_does() {
     let directory = directory();
     let path = directory.path().join("lines");
     let mut actor = Actor::named("measure");
+    let began = Instant::now();
     let daemon = Daemon::of(&actor, &path, &["--status-interval", "1s"]);
     assert_eq!(actor.get(&format!("turns {SENDERS}")), 20);
     let pid = daemon.pid().as_raw_nonzero().get().into();
-    daemon.signal(Signal::STOP);
-    wait_until("the stop", || party::stat(pid).unwrap()[0] == "T");
+    daemon.suspend();
     let stopped = Instant::now();
     let stat = party::stat(pid).unwrap();
     // User and system time, in ticks.
@@ -313,13 +313,13 @@ fn a_status_measures_what_the_kernel_does() {
     let rss = party::status_field(pid, "VmRSS").unwrap();
     let rss_kib: u64 = rss.trim_end_matches(" kB").parse().unwrap();
     wait_until("a while", || stopped.elapsed().as_millis() > 300);
-    let gap_ms = stopped.elapsed().as_millis() as u64;
     let said = count(&path, "running");
     daemon.signal(Signal::CONT);
     let started = Instant::now();
     daemon.wait_for("running", said + 1);
     daemon.stop().assert_law(SENDERS);
     let most_ms = started.elapsed().as_millis() as u64;
+    let all_ms = began.elapsed().as_millis() as u64;
 
     let last = last_of(&path, "stopped");
     let number = |key: &str| last[key].as_u64().unwrap();
@@ -331,10 +331,8 @@ fn a_status_measures_what_the_kernel_does() {
         number("rss_kib").abs_diff(rss_kib) < 2048,
         "{rss_kib}: {last}"
     );
-    assert!(
-        (250..gap_ms + most_ms + 1000).contains(&number("gap_ms_max")),
-        "{last}"
-    );
+    // On a busy machine it may have waited longer before it was stopped.
+    assert!((300..=all_ms).contains(&number("gap_ms_max")), "{last}");
     // Each is a process of its own; all are in one place.
     assert_eq!(number("images_cached"), SENDERS, "{last}");
     assert_eq!(number("cgroups_cached"), 1, "{last}");
@@ -361,7 +359,7 @@ impl Manager {
     /// The next that is neither the dog's food nor a text.
     fn hear(&self) -> String {
         loop {
-            let said = self.next(common::DEADLINE).expect("silence");
+            let said = self.next(DEADLINE).expect("silence");
             if !said.starts_with("STATUS=") && said != "WATCHDOG=1" {
                 return said;
             }
@@ -370,7 +368,7 @@ impl Manager {
 
     #[track_caller]
     fn wait_for_food(&self) {
-        assert!(self.is_fed(common::DEADLINE));
+        assert!(self.is_fed(DEADLINE));
     }
 
     fn is_fed(&self, within: Duration) -> bool {
@@ -426,7 +424,7 @@ fn the_service_manager_hears_of_start_reload_and_end() {
     );
     assert_eq!(manager.hear(), "READY=1");
     // Who does not poll does not feed.
-    daemon.signal(Signal::STOP);
+    daemon.suspend();
     manager.forget();
     assert!(!manager.is_fed(Duration::from_millis(600)));
     daemon.signal(Signal::CONT);

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Actor, Tally, command, lost, tally_lines, wait_until};
+use super::{Actor, Tally, command, lost, suspend, tally_lines, wait_until};
 
 /// For a test's files, gone with its handle.
 pub fn directory() -> TempDir {
@@ -62,7 +62,7 @@ impl Daemon {
     pub fn spawn(path: &Path, run: &mut Command) -> Self {
         let child = run
             // Whatever becomes of the test, it ends.
-            .args(["--duration", "2m"])
+            .args(["--duration", "20m"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -82,7 +82,13 @@ impl Daemon {
         kill_process(self.pid(), signal).unwrap();
     }
 
-    /// Waits until its file has so many status lines of a state.
+    /// Stops it until it is sent SIGCONT.
+    pub fn suspend(&self) {
+        suspend(self.pid());
+    }
+
+    /// Waits until its file has so many status lines of a state. It may not
+    /// rotate: see [`count_in_files`].
     pub fn wait_for(&self, state: &str, times: usize) {
         wait_until(state, || count(&self.path, state) >= times);
     }
@@ -96,6 +102,8 @@ impl Daemon {
     /// Ends it with a signal, and waits for that.
     pub fn end(mut self, signal: Signal) -> Output {
         self.signal(signal);
+        let child = self.child.as_mut().unwrap();
+        wait_until("its end", || child.try_wait().unwrap().is_some());
         self.child.take().unwrap().wait_with_output().unwrap()
     }
 
@@ -125,7 +133,7 @@ impl Drop for Daemon {
     }
 }
 
-/// How many status lines have this state. The last line may be half there.
+/// How many status lines have this state.
 pub fn count(path: &Path, state: &str) -> usize {
     count_from(path, 0, state)
 }
@@ -137,8 +145,27 @@ fn count_from(path: &Path, start: u64, state: &str) -> usize {
         file.seek(SeekFrom::Start(start))?;
         file.read_to_end(&mut bytes).map(|_| bytes)
     };
-    let bytes = read().unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
+    count_in(&read().unwrap_or_default(), state)
+}
+
+/// As [`count`], over all files of a rotated one: a line does not stay in the
+/// first for long.
+pub fn count_in_files(path: &Path, state: &str) -> usize {
+    let count = |path: &PathBuf| {
+        let (mut file, mut bytes) = (fs::File::open(path).ok()?, Vec::new());
+        match is_compressed(path) {
+            true => MultiGzDecoder::new(file).read_to_end(&mut bytes).ok()?,
+            false => file.read_to_end(&mut bytes).ok()?,
+        };
+        Some(count_in(&bytes, state))
+    };
+    // One that is renamed meanwhile is found the next time.
+    files(path).iter().filter_map(count).sum()
+}
+
+/// The last line may be half there.
+fn count_in(bytes: &[u8], state: &str) -> usize {
+    let text = String::from_utf8_lossy(bytes);
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     whole.matches(&format!(r#""state":"{state}""#)).count()
 }
@@ -255,10 +282,14 @@ impl Read for Files {
 
 fn open(path: &Path) -> Box<dyn Read> {
     let file = fs::File::open(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
-    match path.extension() {
-        Some(extension) if extension == "gz" => Box::new(MultiGzDecoder::new(file)),
-        _ => Box::new(file),
+    match is_compressed(path) {
+        true => Box::new(MultiGzDecoder::new(file)),
+        false => Box::new(file),
     }
+}
+
+fn is_compressed(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "gz")
 }
 
 /// All files of a rotated one, oldest first.

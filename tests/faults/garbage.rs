@@ -4,10 +4,11 @@ use std::{
     fs::{self, File},
     os::unix::fs::PermissionsExt,
     path::Path,
-    time::Duration,
 };
 
-use common::{Actor, Daemon, command, configure, count, directory, last_of, timed, wait_until};
+use common::{
+    Actor, DEADLINE, Daemon, command, configure, count, directory, last_of, timed, wait_until,
+};
 use proptest::prelude::*;
 use rustix::{
     fs::{CWD, FileType, Mode, mknodat},
@@ -50,7 +51,7 @@ proptest! {
         let path = configure(directory.path(), bytes);
         let args = TraceArgs { config: Some(path), ..TraceArgs::default() };
         let (result, took) = timed(|| Config::new(&args, &Users::system()));
-        prop_assert!(took < Duration::from_secs(5), "{took:?}");
+        prop_assert!(took < DEADLINE, "{took:?}");
         if let Err(why) = result {
             let why = why.to_string();
             prop_assert!(!why.is_empty() && !why.contains(char::is_control), "{why:?}");

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fs};
 
-use common::{DEADLINE, wait_until_within};
+use common::wait_until;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -57,7 +57,7 @@ fn fluent_bit_loses_no_line_and_gives_each_as_it_was() {
         let settings = Settings::new(form, &log.directory(), &output);
         let read = || fs::read_to_string(settings.path("dated")).unwrap_or_default();
         let wait_for = |calls| {
-            wait_until_within(3 * DEADLINE, "all lines", || {
+            wait_until("all lines", || {
                 distinct(&read(), r#""type":"signal""#) == calls
             });
         };
@@ -88,7 +88,7 @@ fn fluent_bit_loses_no_line_and_gives_each_as_it_was() {
         let fluent_bit = settings.start();
         let (_room, lines) = log.finish();
         let expected = values(&lines.join("\n"));
-        wait_until_within(3 * DEADLINE, "all lines of the run", || {
+        wait_until("all lines of the run", || {
             distinct(&read(), "") == lines.len()
         });
         fluent_bit.end(Signal::TERM);

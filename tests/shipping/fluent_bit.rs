@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use common::{DEADLINE, Killed, nanoseconds, wait_until, wait_until_within};
+use common::{Killed, nanoseconds, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -177,7 +177,7 @@ pub fn assert_is_time_of(time: i64, record: &Value) {
 /// Runs it until this is so.
 pub fn run_until(settings: &Settings, what: &str, is_so: impl FnMut() -> bool) {
     let fluent_bit = settings.start();
-    wait_until_within(3 * DEADLINE, what, is_so);
+    wait_until(what, is_so);
     fluent_bit.end(Signal::TERM);
     settings.assert_no_errors();
 }

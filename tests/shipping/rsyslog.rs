@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use common::{DEADLINE, Killed, wait_until, wait_until_within};
+use common::{Killed, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
@@ -55,9 +55,7 @@ impl Collector {
     }
 
     fn wait_for_signals(&self, wanted: usize) {
-        wait_until_within(3 * DEADLINE, "all lines", || {
-            signals(&self.0.lock().unwrap()) >= wanted
-        });
+        wait_until("all lines", || signals(&self.0.lock().unwrap()) >= wanted);
     }
 }
 

@@ -26,7 +26,7 @@ use rustix::{
 use sigtrail::{Closed, FileConfig, Output, Patience, Refused, Rotation, Sink, SinkConfig};
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const EFBIG: i32 = 27;
 const ENOSPC: i32 = 28;
 
