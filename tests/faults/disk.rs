@@ -96,16 +96,60 @@ fn wait_for_text(path: &Path, text: &str) {
     });
 }
 
+/// Counts, elsewhere than on the disk, what the run has accounted for.
+struct Metrics {
+    room: TempDir,
+}
+
+impl Metrics {
+    fn new() -> Self {
+        Self { room: directory() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.room.path().join("metrics")
+    }
+
+    /// The options by which it is kept.
+    fn options(&self) -> [String; 4] {
+        let path = self.path().display().to_string();
+        [
+            "--metrics-file".into(),
+            path,
+            "--status-interval".into(),
+            "1s".into(),
+        ]
+    }
+
+    /// Until so many calls are lines or lost: nothing more will come then.
+    fn wait_for_calls(&self, calls: u64) {
+        let known = ["sigtrail_events_total ", "sigtrail_lost_total{"];
+        wait_until("all calls in the metrics", || {
+            let text = fs::read_to_string(self.path()).unwrap_or_default();
+            let lines = text
+                .lines()
+                .filter(|line| known.iter().any(|name| line.starts_with(name)));
+            let count = lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap());
+            count.sum::<u64>() == calls
+        });
+    }
+}
+
 #[test]
 fn a_full_disk_costs_what_is_counted_and_no_more() {
     let point = Point::of_memory("size=256k");
     let path = point.path("lines");
     let mut actor = Actor::named("full");
-    let daemon = Daemon::of(&actor, &path, &["--queue-size", "64K"]);
+    let metrics = Metrics::new();
+    let mut run = command(&[actor.filter(), ["--queue-size", "64K"]].concat());
+    run.args(metrics.options()).arg("-o").arg(&path);
+    let daemon = Daemon::run(&path, &mut run);
     let ballast = point.path("ballast");
     fs::write(&ballast, vec![0; 100 << 10]).unwrap();
     let mut calls = actor.flood(1, 1, 3000);
     wait_until("a full disk", || size(&path) > 120 << 10);
+    // What comes later would fill it again.
+    metrics.wait_for_calls(calls);
     fs::remove_file(&ballast).unwrap();
     // It tries again by itself, and says what was lost without another call.
     wait_for_text(&path, r#""reason":"sink_error""#);
@@ -245,7 +289,8 @@ fn a_quota_that_is_used_up_is_waited_out() {
         .args(["--queue-size", "64K", "-o"])
         .arg(&path);
     let daemon = Daemon::run(&path, &mut run);
-    let mut calls = actor.flood(1, 1, 20);
+    // One line, so that it is the second write.
+    let mut calls = actor.flood(1, 1, 1);
     wait_for_text(&path, r#""type":"signal""#);
     calls += actor.flood(1, 1, 3000);
     wait_for_text(&path, r#""reason":"sink_error""#);
@@ -261,15 +306,19 @@ fn a_limit_on_file_sizes_is_counted_and_no_death() {
     let directory = directory();
     let path = directory.path().join("lines");
     let mut actor = Actor::named("fsize");
+    let metrics = Metrics::new();
     let mut run = Command::new("bash");
     run.args(["-c", r#"ulimit -f 100; exec "$0" "$@""#])
         .arg(command::<&str>(&[]).get_program())
         .args(actor.filter())
+        .args(metrics.options())
         .args(["--queue-size", "64K", "-o"])
         .arg(&path);
     let daemon = Daemon::run(&path, &mut run);
     let mut calls = actor.flood(1, 1, 2000);
     wait_until("the limit", || size(&path) == 100 << 10);
+    // What comes later would not fit into the next file either.
+    metrics.wait_for_calls(calls);
     // As an administrator helps himself.
     let old = directory.path().join("lines.1");
     fs::rename(&path, &old).unwrap();
