@@ -1,6 +1,7 @@
 //! Control groups of a test's own.
 
 use std::{
+    env,
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
@@ -32,7 +33,10 @@ impl Cgroup {
     pub fn new(below: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = format!("/sigtrail-{}-{number}.slice{below}", process::id());
+        // By its directory for temporary files tests/leftovers knows a run.
+        let run = env::temp_dir();
+        let run = run.file_name().and_then(OsStr::to_str).unwrap_or("tests");
+        let path = format!("/sigtrail-{run}-{}-{number}.slice{below}", process::id());
         let mut cgroup = Self {
             made: Vec::new(),
             path: path.clone(),
