@@ -1,8 +1,9 @@
-//! The tests themselves: the check of what they leave behind.
+//! The tests themselves: their index, and the check of what they leave behind.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::Path,
     process::{Command, Stdio},
@@ -12,6 +13,26 @@ use common::{Killed, cgroup_root, directory, wait_until};
 use rustix::mount::{MountFlags, mount};
 
 const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
+
+#[test]
+fn the_index_lists_each_test_and_nothing_else() {
+    let index = fs::read_to_string(format!("{TESTS}/README.md")).unwrap();
+    let rows = index.lines().filter_map(|line| line.strip_prefix("| `"));
+    let listed: Vec<_> = rows.map(|row| row.split('`').next().unwrap()).collect();
+    let known: BTreeSet<_> = listed.iter().map(|&name| name.to_owned()).collect();
+    assert_eq!(known.len(), listed.len(), "one is there twice: {listed:?}");
+    let there = fs::read_dir(TESTS).unwrap().filter_map(|entry| {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        match fs::read_dir(entry.path()) {
+            // git leaves an empty one where it has taken all files away.
+            Ok(mut files) => files.next().map(|_| format!("{name}/")),
+            Err(_) => Some(name),
+        }
+    });
+    let there: BTreeSet<_> = there.filter(|name| name != "README.md").collect();
+    assert_eq!(known, there);
+}
 
 /// What `tests/leftovers` says of a directory, and its exit code.
 fn leftovers(args: &[&str], directory: &Path) -> (Vec<String>, Option<i32>) {
