@@ -131,8 +131,9 @@ static long number_of(const char *name)
 	exit(99);
 }
 
-/* What the word @ stands for in a call: the siginfo that the command info has
- * filled in, where 32 bits can address it, as programs of either kind have it.
+/* What the word info stands for in a call: the siginfo that the command of that
+ * name has filled in, where 32 bits can address it, as programs of either kind
+ * have it.
  */
 struct infos {
 	int wide[32];
@@ -181,7 +182,7 @@ static struct call parse_call(char **word)
 	int *info = call.narrow ? infos->narrow : infos->wide;
 
 	for (int i = 0; i < 4 && word[2 + i]; i++) {
-		if (!strcmp(word[2 + i], "@"))
+		if (!strcmp(word[2 + i], "info"))
 			call.arg[i] = (uintptr_t)info;
 		else
 			call.arg[i] = value_of(word[2 + i]);

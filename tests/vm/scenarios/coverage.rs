@@ -82,8 +82,8 @@ fn prepare(sender: &mut Actor, call: &str) -> String {
     match call {
         "kill" | "tkill" => format!("{child} 10"),
         "tgkill" => format!("{child} {child} 10"),
-        "rt_sigqueueinfo" => format!("{child} 40 @"),
-        "rt_tgsigqueueinfo" => format!("{child} {child} 40 @"),
+        "rt_sigqueueinfo" => format!("{child} 40 info"),
+        "rt_tgsigqueueinfo" => format!("{child} {child} 40 info"),
         _ => format!("{} 10 0 0", sender.get(&format!("pidfd {child} 0"))),
     }
 }

@@ -12,14 +12,18 @@ pub fn queued(stage: &mut Stage) {
     let child = stage.make(&mut sender, "child", "child");
     let gone = stage.make(&mut sender, "gone", "gone");
     sender.make(&format!("info -1 {pid} 0 42"));
-    stage.call(&mut sender, &format!("rt_sigqueueinfo {child} 40 @"), 0);
-    let to_thread = format!("rt_tgsigqueueinfo {child} {child} 40 @");
+    stage.call(&mut sender, &format!("rt_sigqueueinfo {child} 40 info"), 0);
+    let to_thread = format!("rt_tgsigqueueinfo {child} {child} 40 info");
     stage.call(&mut sender, &to_thread, 0);
-    stage.call(&mut sender, &format!("rt_sigqueueinfo {gone} 40 @"), ESRCH);
-    stage.call(&mut sender, &format!("rt_sigqueueinfo {child} 0 @"), 0);
+    stage.call(
+        &mut sender,
+        &format!("rt_sigqueueinfo {gone} 40 info"),
+        ESRCH,
+    );
+    stage.call(&mut sender, &format!("rt_sigqueueinfo {child} 0 info"), 0);
     // It says that another has sent it.
     sender.make("info -1 1 1000 -5");
-    stage.call(&mut sender, &format!("rt_sigqueueinfo {child} 40 @"), 0);
+    stage.call(&mut sender, &format!("rt_sigqueueinfo {child} 40 info"), 0);
     stage.call(&mut sender, &to_thread, 0);
     stage.finish();
 }
@@ -37,7 +41,7 @@ pub fn pidfds(stage: &mut Stage) {
     sender.make(&format!("info -1 {pid} 0 7"));
     stage.call(&mut sender, &format!("pidfd_send_signal {fd} 10 0 0"), 0);
     stage.call(&mut sender, &format!("pidfd_send_signal {fd} 0 0 0"), 0);
-    stage.call(&mut sender, &format!("pidfd_send_signal {fd} 40 @ 0"), 0);
+    stage.call(&mut sender, &format!("pidfd_send_signal {fd} 40 info 0"), 0);
     stage.call(&mut sender, &format!("pidfd_send_signal {far} 10 0 0"), 0);
     stage.call(&mut sender, "pidfd_send_signal 9999 10 0 0", EBADF);
     stage.finish();
@@ -56,8 +60,8 @@ pub fn narrow(stage: &mut Stage) {
         format!("kill -{child} 10"),
         format!("tkill {child} 10"),
         format!("tgkill {child} {child} 10"),
-        format!("rt_sigqueueinfo {child} 40 @"),
-        format!("rt_tgsigqueueinfo {child} {child} 40 @"),
+        format!("rt_sigqueueinfo {child} 40 info"),
+        format!("rt_tgsigqueueinfo {child} {child} 40 info"),
         format!("pidfd_send_signal {fd} 12 0 0"),
     ] {
         stage.call_by("call32", &mut sender, &call, 0);
