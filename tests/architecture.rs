@@ -284,3 +284,38 @@ fn the_table_of_files_agrees_with_the_tree() {
         }
     }
 }
+
+/// Fields of a process that were added like any other.
+const FIELDS: [&str; 2] = ["egid", "loginuid"];
+
+fn names(text: &str, word: &str) -> bool {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        !text[..at].ends_with(is_name) && !text[at + word.len()..].starts_with(is_name)
+    })
+}
+
+#[test]
+fn a_field_of_a_process_is_written_in_six_places() {
+    let text = read("ARCHITECTURE.md");
+    let steps: BTreeSet<_> = (section(&text, "## Adding a field").lines())
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()))
+        .map(|line| line.split('`').nth(1).unwrap())
+        .collect();
+    assert!(steps.len() <= 6, "{steps:?}");
+    let kernels_own = "bpf/vmlinux.h";
+    for field in FIELDS {
+        let mut found = BTreeSet::new();
+        for path in files_below("src").iter().chain(&files_below("bpf")) {
+            if names(&code(path), field) {
+                found.insert(path.to_str().unwrap().to_owned());
+            }
+        }
+        let unknown: Vec<_> = (found.iter())
+            .filter(|path| !steps.contains(path.as_str()) && *path != kernels_own)
+            .collect();
+        assert!(unknown.is_empty(), "{field} is also in {unknown:?}");
+    }
+    let egid = |path: &&str| names(&code(Path::new(path)), "egid");
+    assert!(steps.iter().all(egid), "{steps:?}");
+}

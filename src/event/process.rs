@@ -1,7 +1,7 @@
 //! A process, the program that it runs, and its cgroup.
 
 /// A process at one moment, as read from its `task_struct` or from `/proc`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Process {
     /// The process.
     pub pid: u32,

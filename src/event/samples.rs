@@ -11,23 +11,12 @@ pub fn process(pid: u32) -> Process {
         pid,
         tid: pid,
         start_ns: 1,
-        exec_id: 0,
-        cgroup_key: 0,
-        uid: 0,
-        gid: 0,
-        euid: 0,
-        egid: 0,
-        loginuid: None,
-        session: None,
         ppid: 1,
         ns_pid: pid,
         pid_ns: 4_026_531_836,
-        ns_level: 0,
-        exiting: false,
-        zombie: false,
-        kernel_thread: false,
         comm: Comm(*b"sample\0\0\0\0\0\0\0\0\0\0"),
         parent_comm: Comm(*b"init\0\0\0\0\0\0\0\0\0\0\0\0"),
+        ..Process::default()
     }
 }
 
