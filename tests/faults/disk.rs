@@ -203,6 +203,14 @@ fn without_an_inode_for_the_next_file_the_old_one_goes_on() {
     let run = daemon.stop();
     run.assert_law(calls).assert_failed_with("ENOSPC");
     assert_eq!(run.lost, 0);
+    let end = run.end();
+    assert!(
+        end["rotation_errors"]
+            .as_u64()
+            .is_some_and(|count| count > 0)
+    );
+    assert!(end["rotations"].as_u64().is_some_and(|count| count > 0));
+    assert!(end.get("fsync_errors").is_none(), "{end}");
 }
 
 /// A disk fails in a way that no write gets over; another takes its place.
