@@ -117,7 +117,7 @@ options! {
         #[arg(short = 'p', value_name = "PID", value_delimiter = ',')]
         sender_pid: Vec<Pid> { default: vec![], file: LIST, change: Filter }
 
-        /// Only signals sent, or tried to be sent, to these processes [pid,
+        /// Only signals sent to these processes, also if the call fails [pid,
         /// repeatable, or a comma list]
         #[arg(short = 't', value_name = "PID", value_delimiter = ',')]
         target_pid: Vec<Pid> { default: vec![], file: LIST, change: Filter }
