@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::{
-    Actor, Scene, Sender, Sigtrail, assert_line, kill, lost, of_type, party, recipient, wait_until,
+    Actor, Scene, Sender, Sigtrail, assert_line, kill, lost, of_type, process, recipient,
+    wait_until,
 };
 use serde_json::{Value, json};
 
@@ -69,13 +70,13 @@ fn two_thousand_processes_of_a_namespace_are_told_in_many_lines() {
     const PROCESSES: usize = 2000;
     let mut actor = Actor::start_in_pid_namespace();
     actor.make(&format!("many {PROCESSES}"));
-    let space = party::pid_ns_if_there(actor.pid);
+    let space = process::pid_ns_if_there(actor.pid);
     let is_member = |pid: &i64| {
         *pid != actor.pid
-            && party::numbers(*pid, "NSpid").len() > 1
-            && party::pid_ns_if_there(*pid) == space
+            && process::numbers(*pid, "NSpid").len() > 1
+            && process::pid_ns_if_there(*pid) == space
     };
-    let members: Vec<i64> = party::every_process().filter(is_member).collect();
+    let members: Vec<i64> = process::every_process().filter(is_member).collect();
     assert_eq!(members.len(), PROCESSES);
     let mut expected: BTreeMap<i64, Value> = (members.iter())
         .map(|&pid| (pid, recipient(actor.pid, pid, USR1)))
@@ -120,6 +121,6 @@ fn two_thousand_processes_of_a_namespace_are_told_in_many_lines() {
     assert!(expected.is_empty());
     drop(actor);
     wait_until("the end of all", || {
-        members.iter().all(|&pid| party::stat(pid).is_none())
+        members.iter().all(|&pid| process::stat(pid).is_none())
     });
 }

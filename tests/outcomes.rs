@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use common::{Actor, Scene, Sender, kill, party, tkill};
+use common::{Actor, Scene, Sender, kill, process, tkill};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
 
@@ -133,7 +133,7 @@ fn a_process_is_stopped_and_continued_and_lives() {
     let child = actor.get("make default 0");
     let handles = actor.get(&format!("make handle {CONT}"));
     scene.call(&mut actor, kill(child, STOP), 0);
-    common::wait_until("the stop", || party::stat(child).unwrap()[0] == "T");
+    common::wait_until("the stop", || process::stat(child).unwrap()[0] == "T");
     scene.call(&mut actor, kill(child, CONT), 0);
     scene.call(&mut actor, kill(handles, CONT), 0);
     finish(

@@ -14,7 +14,7 @@ use std::{
 };
 
 use common::{
-    Actor, DEADLINE, Daemon, QUIET, Run, command, configure, count, directory, last_of, party,
+    Actor, DEADLINE, Daemon, QUIET, Run, command, configure, count, directory, last_of, process,
     timed, wait_until,
 };
 use libbpf_rs::{MapCore, MapHandle};
@@ -304,13 +304,13 @@ fn a_status_measures_what_the_kernel_does() {
     let pid = daemon.pid().as_raw_nonzero().get().into();
     daemon.suspend();
     let stopped = Instant::now();
-    let stat = party::stat(pid).unwrap();
+    let stat = process::stat(pid).unwrap();
     // User and system time, in ticks.
     let ticks: u64 = (stat[11..13].iter())
         .map(|ticks| ticks.parse::<u64>().unwrap())
         .sum();
     let least_cpu_ms = ticks * 10;
-    let rss = party::status_field(pid, "VmRSS").unwrap();
+    let rss = process::status_field(pid, "VmRSS").unwrap();
     let rss_kib: u64 = rss.trim_end_matches(" kB").parse().unwrap();
     wait_until("a while", || stopped.elapsed().as_millis() > 300);
     let said = count(&path, "running");

@@ -12,7 +12,7 @@ use std::{
 
 use common::{
     Actor, Daemon, Scene, Sender, Sigtrail, directory, kill, lost, nanoseconds, now, of_type,
-    party, program, set_fate, set_relation, tkill,
+    process, program, set_fate, set_relation, tkill,
 };
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ fn check_short_lived(times: usize, exe: &str, target: &Actor, args: &[&str]) {
     let mut sigtrail = Sigtrail::start(&["-t", &pid, "-s", "TERM"]);
     let mut expected = Vec::new();
     for _ in 0..times {
-        let mut target_value = party::party(target.pid);
+        let mut target_value = process::process_fields(target.pid);
         set_fate(&mut target_value, own, target.pid, TERM, true);
         let before = now();
         let mut child: Child = Command::new(args[0]).args(&args[1..]).spawn().unwrap();
@@ -50,7 +50,7 @@ fn check_short_lived(times: usize, exe: &str, target: &Actor, args: &[&str]) {
     assert_eq!(lost(&ended.lines), 0);
     let lines = ended.signals();
     assert_eq!(lines.len(), times);
-    let template = party::party(own);
+    let template = process::process_fields(own);
     for (mut line, (pid, name, reached, before, after)) in lines.into_iter().zip(expected) {
         let start = line["sender"].as_object_mut().unwrap().remove("start_time");
         let start = nanoseconds(start.unwrap().as_str().unwrap()).unwrap();
@@ -64,7 +64,7 @@ fn check_short_lived(times: usize, exe: &str, target: &Actor, args: &[&str]) {
         sender["exe"] = exe.into();
         sender["args"] = json!(args);
         sender["ppid"] = own.into();
-        sender["parent_comm"] = party::comm(own).into();
+        sender["parent_comm"] = process::comm(own).into();
         let mut must = json!({
             "type": "signal", "hostname": common::hostname(), "syscall": "kill",
             "signal": "SIGTERM", "signal_number": TERM, "ret": 0,
@@ -73,7 +73,7 @@ fn check_short_lived(times: usize, exe: &str, target: &Actor, args: &[&str]) {
         must["target"]["scope"] = "process".into();
         must["target"]["arg"] = target.pid.into();
         must["target"]["pid"] = target.pid.into();
-        must["target"]["comm"] = party::comm(target.pid).into();
+        must["target"]["comm"] = process::comm(target.pid).into();
         must["target"]["source"] = "kernel".into();
         set_relation(&mut must);
         // Alive all the time, so it can be read.
@@ -117,7 +117,7 @@ fn numbers_of_namespaces_are_told_apart() {
     let inner_child = inner.get("child");
     let inner_sender = Sender::of(&inner);
     assert_eq!((child, inner.own_pid, inner_child), (2, 1, 2));
-    assert_eq!(party::numbers(inner.pid, "NSpid").len(), 3);
+    assert_eq!(process::numbers(inner.pid, "NSpid").len(), 3);
 
     let mut scene = Scene::of(&[&outer, &inner], &[]);
     for signal in [USR1, 0] {
@@ -128,7 +128,7 @@ fn numbers_of_namespaces_are_told_apart() {
     }
     // A parent's call, to a process with three numbers.
     let mut actor = Actor::start();
-    let global = party::global_id(inner.pid, inner_child).unwrap();
+    let global = process::global_id(inner.pid, inner_child).unwrap();
     let lines = scene.finish().signals();
     for line in &lines {
         let (sender, target) = (&line["sender"], &line["target"]);
@@ -293,7 +293,7 @@ fn many_senders_are_lines_or_counted_and_leave_no_trace() {
     let made = actor.answer_within(6 * common::DEADLINE);
     assert_eq!(made, [i64::try_from(SENDERS).unwrap()]);
     let pid = i64::from(daemon.pid().as_raw_nonzero().get());
-    let resident = party::status_field(pid, "VmRSS").unwrap();
+    let resident = process::status_field(pid, "VmRSS").unwrap();
     daemon.finish();
     let (mut lines, mut others) = (0, Vec::new());
     common::check_file(&path, |line| match line.value["type"] == "signal" {

@@ -9,7 +9,7 @@ use super::{
     Actor,
     fate::{recipients, set_fate},
     nanoseconds,
-    party::{comm, global_id, looked_up_by, party, tgid},
+    process::{comm, global_id, looked_up_by, process_fields, tgid},
 };
 
 pub const EPERM: i64 = -1;
@@ -26,7 +26,7 @@ pub struct Sender {
     pub uid: u32,
     pub gid: u32,
     /// The rest of what it is.
-    pub party: Value,
+    pub process: Value,
 }
 
 impl Sender {
@@ -38,14 +38,14 @@ impl Sender {
             comm: "actor".to_owned(),
             uid: 0,
             gid: 0,
-            party: party(actor.pid),
+            process: process_fields(actor.pid),
         }
     }
 
     /// The actor's main thread, as it is now.
     pub fn seen(actor: &Actor) -> Self {
-        let party = party(actor.pid);
-        let id = |key: &str| u32::try_from(party[key].as_i64().unwrap()).unwrap();
+        let process = process_fields(actor.pid);
+        let id = |key: &str| u32::try_from(process[key].as_i64().unwrap()).unwrap();
         Self {
             uid: id("uid"),
             gid: id("gid"),
@@ -55,7 +55,7 @@ impl Sender {
     }
 
     pub fn value(&self) -> Value {
-        let mut value = self.party.clone();
+        let mut value = self.process.clone();
         value["pid"] = self.pid.into();
         value["tid"] = self.tid.into();
         value["comm"] = self.comm.as_str().into();
@@ -146,7 +146,7 @@ impl Call {
         };
         let pid = tgid(tid).unwrap();
         let to_process = matches!(self, Self::Kill { .. });
-        let fields = party(pid);
+        let fields = process_fields(pid);
         (target.as_object_mut().unwrap()).extend(fields.as_object().unwrap().clone());
         target["pid"] = pid.into();
         target["comm"] = comm(if to_process { pid } else { tid }).into();
@@ -287,13 +287,14 @@ pub fn constant_part(line: &Value) -> Value {
 /// from `/proc`: a target's arguments, and its executable too unless the kernel
 /// tells it because the target is to end, if they are not there, and where they
 /// came from.
-fn settle(party: &mut Value, expected: &mut Value, is_target: bool) {
+fn settle(process: &mut Value, expected: &mut Value, is_target: bool) {
     const TICK_NS: i64 = 10_000_000;
     const CLOCK_ERROR_NS: i64 = 1_000_000;
-    let (Some(party), Some(expected)) = (party.as_object_mut(), expected.as_object_mut()) else {
+    let (Some(process), Some(expected)) = (process.as_object_mut(), expected.as_object_mut())
+    else {
         return;
     };
-    if let (Some(is), Some(tick)) = (party.get("start_time"), expected.get("start_time")) {
+    if let (Some(is), Some(tick)) = (process.get("start_time"), expected.get("start_time")) {
         let since = nanoseconds(is.as_str().unwrap()).unwrap()
             - nanoseconds(tick.as_str().unwrap()).unwrap();
         let allowed = -CLOCK_ERROR_NS..TICK_NS + CLOCK_ERROR_NS;
@@ -301,23 +302,23 @@ fn settle(party: &mut Value, expected: &mut Value, is_target: bool) {
             allowed.contains(&since),
             "{is} is not in the tick of {tick}"
         );
-        party.remove("start_time");
+        process.remove("start_time");
         expected.remove("start_time");
     }
     if !is_target {
         return;
     }
-    let source = party.remove("exe_source");
+    let source = process.remove("exe_source");
     assert!(source.is_none_or(|source| source == "proc"));
-    let told = party.get("fatal") == Some(&Value::Bool(true));
+    let by_kernel = process.get("fatal") == Some(&Value::Bool(true));
     for key in ["exe", "exe_deleted", "args", "tty"] {
         let late = match key {
-            "exe" | "exe_deleted" => !told && !party.contains_key("exe"),
-            "args" => !party.contains_key("args"),
+            "exe" | "exe_deleted" => !by_kernel && !process.contains_key("exe"),
+            "args" => !process.contains_key("args"),
             _ => true,
         };
         if late {
-            let is = party.remove(key);
+            let is = process.remove(key);
             let must = expected.remove(key);
             assert!(is.is_none() || is == must, "{is:?} is not {must:?}");
         }

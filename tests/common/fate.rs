@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::party::{
-    every_process, numbers, party, pid_ns_if_there, process_group, stat, status_field,
+use super::process::{
+    every_process, numbers, pid_ns_if_there, process_fields, process_group, stat, status_field,
 };
 
 const KILL: i64 = 9;
@@ -85,8 +85,8 @@ pub fn recipients(sender: i64, target: i64, signal: i64) -> Vec<Value> {
 
 /// One of a group.
 pub fn recipient(sender: i64, pid: i64, signal: i64) -> Value {
-    let mut value = party(pid);
-    value["comm"] = super::party::comm(pid).into();
+    let mut value = process_fields(pid);
+    value["comm"] = super::process::comm(pid).into();
     value["source"] = json!("kernel");
     value["pid"] = pid.into();
     set_fate(&mut value, sender, pid, signal, true);

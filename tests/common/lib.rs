@@ -8,7 +8,7 @@ mod check;
 mod daemon;
 mod expect;
 mod fate;
-pub mod party;
+pub mod process;
 mod recording;
 mod scene;
 mod words;
@@ -384,7 +384,7 @@ fn promptly<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> T {
 pub fn suspend(pid: Pid) {
     kill_process(pid, Signal::STOP).unwrap();
     let number = pid.as_raw_nonzero().get().into();
-    wait_until("the stop", || party::stat(number).unwrap()[0] == "T");
+    wait_until("the stop", || process::stat(number).unwrap()[0] == "T");
 }
 
 fn read_lines(from: impl Read + Send + 'static) -> Receiver<Result<Line, String>> {

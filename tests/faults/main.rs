@@ -19,10 +19,10 @@
 //! | poller stopped | `process::a_poller_that_stops_...`, `law.rs: what_a_stopped_poller_missed_...` |
 //! | inflight map full | `kernel::a_full_map_of_calls_...` |
 //! | 500 processes in a cgroup | `kernel::a_storm_...` |
-//! | directory swapped | `place::a_directory_that_is_swapped_...`, `sink: reopening_follows_...` |
-//! | symlink, FIFO, hard link | `place::links_and_pipes_...`, `sink: what_stands_at_the_name_...` |
+//! | directory swapped | `path::a_directory_that_is_swapped_...`, `sink: reopening_follows_...` |
+//! | symlink, FIFO, hard link | `path::links_and_pipes_...`, `sink: what_stands_at_the_name_...` |
 //! | garbage configuration | `garbage`, `service.rs: what_is_no_text_file_is_refused_at_once` |
-//! | two instances | `place::a_second_writer_...`, `sink: a_second_writer_...` |
+//! | two instances | `path::a_second_writer_...`, `sink: a_second_writer_...` |
 //! | clock stepped | `src/clock.rs: a_clock_that_is_set_at_will_...`; rotation by age has a clock that cannot be set |
 //! | rotation under load, a follower | `rotation` |
 
@@ -31,7 +31,7 @@
 mod disk;
 mod garbage;
 mod kernel;
-mod place;
+mod path;
 mod process;
 mod rotation;
 

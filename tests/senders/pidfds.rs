@@ -1,6 +1,6 @@
 //! Calls that mean a process by a file descriptor.
 
-use common::{Actor, EINVAL, ESRCH, Scene, Sender, kill, party, set_relation, tkill};
+use common::{Actor, EINVAL, ESRCH, Scene, Sender, kill, process, set_relation, tkill};
 use serde_json::Value;
 
 use crate::{USR1, WINCH, as_call, check, queued, set_info, set_own_info};
@@ -45,7 +45,7 @@ fn a_pidfd_reaches_into_another_namespace() {
     let mut actor = Actor::start();
     let mut init = Actor::start_in_pid_namespace();
     let inner = init.get("child");
-    let inner = party::global_id(init.pid, inner).unwrap();
+    let inner = process::global_id(init.pid, inner).unwrap();
     let fds = [init.pid, inner].map(|pid| actor.get(&format!("pidfd {pid} 0")));
     // Not one of its own namespace.
     let outer = init.get(&format!("open /proc/{}", actor.pid));
@@ -60,7 +60,7 @@ fn a_pidfd_reaches_into_another_namespace() {
             check(&mut scene, &mut actor, &command, 0, line);
         }
     }
-    let ns_pid = party::numbers(inner, "NSpid")[1];
+    let ns_pid = process::numbers(inner, "NSpid")[1];
     for signal in [0, WINCH] {
         let line = by_pidfd(&init, ns_pid, own, signal, 0);
         assert_eq!(line["target"]["pid"], inner);

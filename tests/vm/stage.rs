@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Actor, DEADLINE, EINVAL, Ended, Sigtrail, command, party, wait_until_within};
+use common::{Actor, DEADLINE, EINVAL, Ended, Sigtrail, command, process, wait_until_within};
 use serde_json::Value;
 
 use crate::table::Cell;
@@ -101,9 +101,9 @@ impl Stage {
         let actor = Actor::start_in_pid_namespace();
         assert_eq!(actor.own_pid, 1);
         self.name(actor.pid, name);
-        let space = party::pid_ns(actor.pid);
+        let space = process::pid_ns(actor.pid);
         self.name(i64::try_from(space).unwrap(), &format!("{name}_ns"));
-        let shell = party::stat(actor.pid).unwrap()[1].parse().unwrap();
+        let shell = process::stat(actor.pid).unwrap()[1].parse().unwrap();
         self.name(shell, &format!("{name}_parent"));
         actor
     }

@@ -1,6 +1,6 @@
 //! The system calls, whom they mean, and what they return.
 
-use common::{EINVAL, EPERM, ESRCH, party::global_id};
+use common::{EINVAL, EPERM, ESRCH, process::global_id};
 
 use crate::stage::Stage;
 

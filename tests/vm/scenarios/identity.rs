@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use common::{EPERM, party::global_id};
+use common::{EPERM, process::global_id};
 
 use crate::stage::Stage;
 

@@ -1,6 +1,6 @@
 //! What the kernel did with a signal.
 
-use common::{Actor, party::stat, wait_until};
+use common::{Actor, process::stat, wait_until};
 
 use crate::stage::Stage;
 

@@ -1,6 +1,6 @@
 //! The other system calls that send signals, and 32-bit callers.
 
-use common::{ESRCH, party::global_id};
+use common::{ESRCH, process::global_id};
 
 use crate::stage::Stage;
 

@@ -54,9 +54,9 @@ pub fn is_zombie(pid: i64) -> bool {
     stat(pid).is_some_and(|stat| stat[0] == "Z")
 }
 
-/// What a party is, but for `pid`, `tid` and `comm`. Its `start_time` is the
+/// What a process is, but for `pid`, `tid` and `comm`. Its `start_time` is the
 /// start of the tick, see [`super::same`].
-pub fn party(pid: i64) -> Value {
+pub fn process_fields(pid: i64) -> Value {
     let stat = stat(pid).unwrap();
     let mut value = json!({});
     let mut set = |key: &str, field: Value| value[key] = field;
@@ -120,8 +120,8 @@ pub fn party(pid: i64) -> Value {
         set("pid_ns", pid_ns(pid).into());
     }
     // Of the dead, version 1 of cgroups shows the root.
-    let place = if is_zombie(pid) { ppid } else { pid };
-    set_cgroup(&mut value, &cgroup(place));
+    let member = if is_zombie(pid) { ppid } else { pid };
+    set_cgroup(&mut value, &cgroup(member));
     if is_zombie(pid) {
         value["zombie"] = true.into();
         value["exiting"] = true.into();
@@ -186,13 +186,13 @@ pub fn cgroup(pid: i64) -> Vec<u8> {
         .unwrap_or_else(|| b"/".to_vec())
 }
 
-/// All that a cgroup's path says. Which paths say what is for `places.rs`.
-pub fn set_cgroup(party: &mut Value, path: &[u8]) {
+/// All that a cgroup's path says. Which paths say what is for `cgroups.rs`.
+pub fn set_cgroup(process: &mut Value, path: &[u8]) {
     let known = Cgroup::of(path);
-    for key in PLACE_KEYS {
-        party.as_object_mut().unwrap().remove(*key);
+    for key in CGROUP_KEYS {
+        process.as_object_mut().unwrap().remove(*key);
     }
-    let mut set = |key: &str, field: &str| party[key] = field.into();
+    let mut set = |key: &str, field: &str| process[key] = field.into();
     set("cgroup", &text(path));
     if let Some(unit) = known.unit {
         set("unit", &unit);
@@ -210,7 +210,7 @@ pub fn set_cgroup(party: &mut Value, path: &[u8]) {
     }
 }
 
-pub const PLACE_KEYS: &[&str] = &[
+pub const CGROUP_KEYS: &[&str] = &[
     "cgroup",
     "unit",
     "user_unit",

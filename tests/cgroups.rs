@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use common::{Actor, Call, Cgroup, Scene, Sender, Sigtrail, cgroup_root, kill, party};
+use common::{Actor, Call, Cgroup, Scene, Sender, Sigtrail, cgroup_root, kill, process};
 use serde_json::{Value, json};
 
 const USR1: i64 = 10;
@@ -14,11 +14,11 @@ const ID: &str = "66221e7d988e193822a3e8368b61ad9aeabf6b5276df76daebb7ea33bccc0b
 const OTHER_ID: &str = "0b87e7d988e193822a3e8368b61ad9aeabf6b5276df76daebb7ea33bccc06622";
 const POD: &str = "1858680e-b044-4fd5-9dd4-f137e30e2180";
 
-/// What a party says of where it runs, its path aside.
-fn said_place(party: &Value) -> Value {
-    let keys = party::PLACE_KEYS.iter().filter(|key| **key != "cgroup");
-    keys.filter(|key| !party[**key].is_null())
-        .map(|key| ((*key).to_owned(), party[*key].clone()))
+/// What a line says of the cgroup that a process is in, its path aside.
+fn cgroup_fields(process: &Value) -> Value {
+    let keys = process::CGROUP_KEYS.iter().filter(|key| **key != "cgroup");
+    keys.filter(|key| !process[**key].is_null())
+        .map(|key| ((*key).to_owned(), process[*key].clone()))
         .collect()
 }
 
@@ -61,29 +61,29 @@ fn names() -> Vec<(String, Value)> {
 #[test]
 fn units_containers_and_pods_of_both_sides_are_named() {
     let other = Cgroup::new("/other.service");
-    let mut places = Vec::new();
+    let mut cgroups = Vec::new();
     let (mut actor, target) = (Actor::start(), Actor::start());
     let mut scene = Scene::of(&[&actor], &[]);
     for (below, said) in names() {
-        let place = Cgroup::new(&below);
-        for (sender_in, target_in) in [(&place, &other), (&other, &place), (&place, &place)] {
+        let cgroup = Cgroup::new(&below);
+        for (sender_in, target_in) in [(&cgroup, &other), (&other, &cgroup), (&cgroup, &cgroup)] {
             actor.enter(sender_in.directory());
             target.enter(target_in.directory());
             let sender = Sender::of(&actor);
             scene.call_as(&mut actor, &sender, kill(target.pid, USR1), 0);
         }
-        places.push((place, said));
+        cgroups.push((cgroup, said));
     }
     let lines = scene.finish().signals();
     let elsewhere = json!({ "unit": "other.service" });
-    for (lines, (place, said)) in lines.chunks(3).zip(&places) {
+    for (lines, (cgroup, said)) in lines.chunks(3).zip(&cgroups) {
         let wanted = [(said, &elsewhere), (&elsewhere, said), (said, said)];
         for (line, (sender, target)) in lines.iter().zip(wanted) {
-            assert_eq!(said_place(&line["sender"]), *sender, "{line}");
-            assert_eq!(said_place(&line["target"]), *target, "{line}");
+            assert_eq!(cgroup_fields(&line["sender"]), *sender, "{line}");
+            assert_eq!(cgroup_fields(&line["target"]), *target, "{line}");
         }
-        assert_eq!(lines[0]["sender"]["cgroup"], place.path);
-        assert_eq!(lines[1]["target"]["cgroup"], place.path);
+        assert_eq!(lines[0]["sender"]["cgroup"], cgroup.path);
+        assert_eq!(lines[1]["target"]["cgroup"], cgroup.path);
         let relation = &lines[2]["relation"];
         assert_eq!(relation["same_unit"] == true, said["unit"].is_string());
         assert_eq!(
@@ -103,22 +103,22 @@ fn a_cgroup_that_is_gone_is_still_named() {
     let mut scene = Scene::of(&seen, &["--poll-interval", "1s"]);
     let mut paths = Vec::new();
     for (actor, (below, _)) in actors.iter_mut().zip(&names) {
-        let places = [Cgroup::new(below), Cgroup::new(below)];
+        let cgroups = [Cgroup::new(below), Cgroup::new(below)];
         let mut target = Actor::start();
         target.make("unblock");
-        actor.enter(places[0].directory());
-        target.enter(places[1].directory());
+        actor.enter(cgroups[0].directory());
+        target.enter(cgroups[1].directory());
         let sender = Sender::of(actor);
         scene.call_as(actor, &sender, kill(target.pid, TERM), 0);
         assert_eq!(target.death(), 15);
         actor.enter(&cgroup_root());
-        paths.push(places.each_ref().map(|place| place.path.clone()));
-        places.into_iter().for_each(Cgroup::remove);
+        paths.push(cgroups.each_ref().map(|cgroup| cgroup.path.clone()));
+        cgroups.into_iter().for_each(Cgroup::remove);
     }
     let lines = scene.finish().signals();
     for ((line, paths), (_, said)) in lines.iter().zip(paths).zip(names) {
         for (side, path) in ["sender", "target"].into_iter().zip(paths) {
-            assert_eq!(said_place(&line[side]), said, "{path}");
+            assert_eq!(cgroup_fields(&line[side]), said, "{path}");
             assert_eq!(line[side]["cgroup"], path);
         }
     }
@@ -159,8 +159,8 @@ fn senders_are_chosen_by_unit_and_container() {
     ] {
         let mut sigtrail = Sigtrail::start(&["-p", &pid.to_string(), option, value]);
         let mut expected = Vec::new();
-        for (place, passes) in [&service, &docker].into_iter().zip(passes) {
-            actor.enter(place.directory());
+        for (cgroup, passes) in [&service, &docker].into_iter().zip(passes) {
+            actor.enter(cgroup.directory());
             let line = kill(pid, USR1).line(&Sender::of(&actor), 0);
             actor.make(&format!("call kill {pid} {USR1}"));
             if passes {
