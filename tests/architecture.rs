@@ -12,6 +12,8 @@ use std::{
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Most lines of a file in `src/`, without its unit tests.
 const LINES_MAX: usize = 350;
+/// Lines of a function above which it needs a reason.
+const FUNCTION_MAX: usize = 50;
 
 fn read(path: impl AsRef<Path>) -> String {
     let path = Path::new(ROOT).join(path);
@@ -248,6 +250,51 @@ fn no_source_file_is_long() {
         let lines = lines.lines().count();
         assert!(lines <= LINES_MAX, "{path:?} has {lines} lines");
     }
+}
+
+/// The functions of a file with their lines. A function ends where its closing
+/// brace stands below its first word, as rustfmt has it.
+fn functions(text: &str) -> Vec<(String, usize)> {
+    let lines: Vec<_> = text.lines().collect();
+    let mut found = Vec::new();
+    for (start, line) in lines.iter().enumerate() {
+        let indent = line.len() - line.trim_start().len();
+        let Some((before, after)) = line.trim_start().split_once("fn ") else {
+            continue;
+        };
+        let is_qualifier = |word: &str| {
+            word.starts_with("pub")
+                || word.starts_with("\"C")
+                || ["const", "unsafe", "extern", "async", "in", "super)"].contains(&word)
+        };
+        if line.ends_with(';') || !before.split_whitespace().all(is_qualifier) {
+            continue;
+        }
+        let end = format!("{}}}", " ".repeat(indent));
+        if let Some(length) = lines[start..].iter().position(|line| **line == end) {
+            let name = after.split(['(', '<']).next().unwrap();
+            found.push((name.to_owned(), length + 1));
+        }
+    }
+    found
+}
+
+#[test]
+fn few_functions_are_long() {
+    let mut long = Vec::new();
+    let mut count = 0;
+    for path in files_below("src") {
+        let text = read(&path);
+        let functions = functions(text.split("#[cfg(test)]\nmod tests").next().unwrap());
+        count += functions.len();
+        long.extend(
+            functions
+                .into_iter()
+                .filter(|(_, lines)| *lines > FUNCTION_MAX),
+        );
+    }
+    assert!(count > 500, "{count}");
+    assert!(long.len() <= 5, "{long:?}");
 }
 
 /// The paths in the first column of the table of files.
