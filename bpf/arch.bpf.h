@@ -23,6 +23,18 @@ struct args {
 /* None of the six system calls that send a signal. */
 #define NO_SYSCALL (-1)
 
+/* Other system calls during which the kernel makes signals. */
+enum activity {
+	ACTIVITY_OTHER = 0,
+	ACTIVITY_EXEC = 1,
+	ACTIVITY_PTRACE = 2,
+	ACTIVITY_REBOOT = 3,
+	/* ioctl and vhangup: they may ask a terminal for a signal. */
+	ACTIVITY_IOCTL = 4,
+	/* Whatever may write to a file. */
+	ACTIVITY_WRITE = 5,
+};
+
 #define CURRENT(field)                                                                             \
 	(current_is_typed() ? bpf_get_current_task_btf()->field :                                  \
 			      BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), field))
@@ -74,6 +86,85 @@ static __always_inline int syscall_of(__u32 nr, enum call_abi abi)
 		return SYSCALL_PIDFD_SEND_SIGNAL;
 	}
 	return NO_SYSCALL;
+}
+
+static __always_inline enum activity native_activity(__u32 nr)
+{
+	switch (nr) {
+	case 59: /* execve */
+	case 322: /* execveat */
+		return ACTIVITY_EXEC;
+	case 101:
+		return ACTIVITY_PTRACE;
+	case 169:
+		return ACTIVITY_REBOOT;
+	case 16:
+	case 153: /* vhangup */
+		return ACTIVITY_IOCTL;
+	case 1: /* write */
+	case 18: /* pwrite64 */
+	case 20: /* writev */
+	case 40: /* sendfile */
+	case 275: /* splice */
+	case 296: /* pwritev */
+	case 328: /* pwritev2 */
+	case 426: /* io_uring_enter */
+		return ACTIVITY_WRITE;
+	}
+	return ACTIVITY_OTHER;
+}
+
+static __always_inline enum activity compat_activity(__u32 nr)
+{
+	switch (nr) {
+	case 11: /* execve */
+	case 358: /* execveat */
+		return ACTIVITY_EXEC;
+	case 26:
+		return ACTIVITY_PTRACE;
+	case 88:
+		return ACTIVITY_REBOOT;
+	case 54:
+	case 111: /* vhangup */
+		return ACTIVITY_IOCTL;
+	case 4: /* write */
+	case 146: /* writev */
+	case 181: /* pwrite64 */
+	case 187: /* sendfile */
+	case 239: /* sendfile64 */
+	case 313: /* splice */
+	case 334: /* pwritev */
+	case 379: /* pwritev2 */
+	case 426: /* io_uring_enter */
+		return ACTIVITY_WRITE;
+	}
+	return ACTIVITY_OTHER;
+}
+
+/* Those of x32 that have a number of their own. */
+static __always_inline enum activity x32_activity(__u32 nr)
+{
+	switch (nr) {
+	case 520: /* execve */
+	case 545: /* execveat */
+		return ACTIVITY_EXEC;
+	case 521:
+		return ACTIVITY_PTRACE;
+	case 514:
+		return ACTIVITY_IOCTL;
+	case 516: /* writev */
+	case 535: /* pwritev */
+	case 547: /* pwritev2 */
+		return ACTIVITY_WRITE;
+	}
+	return native_activity(nr);
+}
+
+static __always_inline enum activity activity_of(__u32 nr, enum call_abi abi)
+{
+	if (abi == ABI_I386)
+		return compat_activity(nr);
+	return abi == ABI_X32 ? x32_activity(nr & ~X32_SYSCALL_BIT) : native_activity(nr);
 }
 
 /* Whether the number is that of one of the six calls in any ABI. */
@@ -191,6 +282,64 @@ static __always_inline int syscall_of(__u32 nr, enum call_abi abi)
 	return NO_SYSCALL;
 }
 
+static __always_inline enum activity native_activity(__u32 nr)
+{
+	switch (nr) {
+	case 221: /* execve */
+	case 281: /* execveat */
+		return ACTIVITY_EXEC;
+	case 117:
+		return ACTIVITY_PTRACE;
+	case 142:
+		return ACTIVITY_REBOOT;
+	case 29:
+	case 58: /* vhangup */
+		return ACTIVITY_IOCTL;
+	case 64: /* write */
+	case 66: /* writev */
+	case 68: /* pwrite64 */
+	case 70: /* pwritev */
+	case 71: /* sendfile */
+	case 76: /* splice */
+	case 287: /* pwritev2 */
+	case 426: /* io_uring_enter */
+		return ACTIVITY_WRITE;
+	}
+	return ACTIVITY_OTHER;
+}
+
+static __always_inline enum activity compat_activity(__u32 nr)
+{
+	switch (nr) {
+	case 11: /* execve */
+	case 387: /* execveat */
+		return ACTIVITY_EXEC;
+	case 26:
+		return ACTIVITY_PTRACE;
+	case 88:
+		return ACTIVITY_REBOOT;
+	case 54:
+	case 111: /* vhangup */
+		return ACTIVITY_IOCTL;
+	case 4: /* write */
+	case 146: /* writev */
+	case 181: /* pwrite64 */
+	case 187: /* sendfile */
+	case 239: /* sendfile64 */
+	case 340: /* splice */
+	case 362: /* pwritev */
+	case 393: /* pwritev2 */
+	case 426: /* io_uring_enter */
+		return ACTIVITY_WRITE;
+	}
+	return ACTIVITY_OTHER;
+}
+
+static __always_inline enum activity activity_of(__u32 nr, enum call_abi abi)
+{
+	return abi == ABI_ARM ? compat_activity(nr) : native_activity(nr);
+}
+
 /* Whether the number is that of one of the six calls in any ABI. */
 static __always_inline int may_send_signal(__u32 nr)
 {
@@ -293,30 +442,35 @@ static __always_inline __s32 current_result(void)
 	return regs ? saved_result(regs, 0) : 0;
 }
 
-static __always_inline void read_args(struct args *a, const struct pt_regs *regs, const int typed)
+static __always_inline enum activity read_args(struct args *a, const struct pt_regs *regs,
+					       const int typed)
 {
 	__u32 nr = saved_nr(regs, typed);
 
+	/* A fault or an interrupt of user mode. */
+	if ((__s32)nr < 0)
+		return ACTIVITY_OTHER;
 	a->abi = current_abi(nr);
 	a->syscall = syscall_of(nr, a->abi);
-	if (a->syscall != NO_SYSCALL)
-		read_saved_args(a, regs, typed);
+	if (a->syscall == NO_SYSCALL)
+		return activity_of(nr, a->abi);
+	read_saved_args(a, regs, typed);
+	return ACTIVITY_OTHER;
 }
 
-/* The call that the current thread is in. NO_SYSCALL if it is in none. */
-static __always_inline void read_current_args(struct args *a)
+/* The call that the current thread is in, NO_SYSCALL if it is in none of the six.
+ * Returns what else it does.
+ */
+static __always_inline enum activity read_current_args(struct args *a)
 {
 	struct pt_regs *regs;
 
 	a->syscall = NO_SYSCALL;
 	a->abi = ABI_NATIVE;
-	if (has_typed_regs()) {
-		read_args(a, typed_regs(), 1);
-		return;
-	}
+	if (has_typed_regs())
+		return read_args(a, typed_regs(), 1);
 	regs = probed_regs();
-	if (regs)
-		read_args(a, regs, 0);
+	return regs ? read_args(a, regs, 0) : ACTIVITY_OTHER;
 }
 
 #endif

@@ -111,10 +111,11 @@ static __always_inline void read_sent_info(struct call *call, unsigned long addr
 /*
  * Reads the same from the kernel's copy, which the sender can no longer change.
  * There si_pid is 0 for a target that cannot see the sender, and si_uid is what
- * the target's user namespace makes of it.
+ * the target's user namespace makes of it. At the entry, the sender's own may have
+ * been out of memory; the kernel has read it in since, from this address.
  */
 static __always_inline void correct_sent_info(struct call *call, struct kernel_siginfo *info,
-					      struct task_struct *task)
+					      struct task_struct *task, unsigned long address)
 {
 	struct task_struct *sender = (void *)bpf_get_current_task();
 	struct {
@@ -123,6 +124,8 @@ static __always_inline void correct_sent_info(struct call *call, struct kernel_s
 		__u64 value;
 	} sent;
 
+	if (!(call->flags & CALL_HAS_INFO))
+		read_sent_info(call, address);
 	if (bpf_probe_read_kernel(&sent, sizeof(sent),
 				  (void *)info +
 					  bpf_core_field_offset(struct kernel_siginfo, _sifields)))
@@ -223,7 +226,7 @@ static __always_inline void start_call(struct call *call, const struct args *a)
 	call->header.kind = RECORD_CALL;
 	call->syscall = a->syscall;
 	call->abi = a->abi;
-	call->flags = 0;
+	call->flags = info ? CALL_PASSED_INFO : 0;
 	call->target = a->arg[0];
 	call->target_tid = names_two(a->syscall) ? a->arg[1] : 0;
 	call->sig = args_sig(a);

@@ -142,7 +142,8 @@ static __always_inline void send_cgroup_once(void *ctx, struct task_struct *task
 	record->path_len = len;
 	if (!send_record(ctx, &record->header,
 			 __builtin_offsetof(struct cgroup_record, path) +
-				 below(sizeof(record->path), len)))
+				 below(sizeof(record->path), len),
+			 hook))
 		bpf_map_update_elem(&cgroups, &key, &now, BPF_ANY);
 }
 

@@ -39,11 +39,18 @@ enum record_kind {
 	 * kernel skips the exit probe.
 	 */
 	RECORD_WITNESS = 6,
+	/* A signal that no call sent. */
+	RECORD_SIGNAL = 7,
+	/* The OOM killer marked a process as its victim. */
+	RECORD_OOM = 8,
 };
 
 struct header {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u64 cpu_seq; /* +1 for each record that this CPU tried to send, from 1 */
+	/* In an interrupt, MAX_CPUS is added to the CPU's number, and records are
+	 * counted apart: an interrupt may come while another record gets its number.
+	 */
 	__u32 cpu;
 	enum record_kind kind;
 };
@@ -85,6 +92,8 @@ enum outcome {
 	OUTCOME_ALREADY_PENDING = 2,
 	OUTCOME_OVERFLOW = 3,
 	OUTCOME_LOST_INFO = 4,
+	/* SIGCONT woke a stopped process; the signal itself was dropped. Only we say so. */
+	OUTCOME_CONTINUED = 5,
 	/* No signal was generated: the call failed or sent signal 0, and its
 	 * target was looked up by number.
 	 */
@@ -97,15 +106,28 @@ enum disposition {
 	DISPOSITION_HANDLER = 2,
 };
 
-/* A process that a call signalled, or its target if it signalled none. */
+enum recipient_flag {
+	/* It ends the process, at once or when it is taken. */
+	RECIPIENT_FATAL = 1 << 0,
+	/* Whether it ends the process is not decided yet. */
+	RECIPIENT_UNDECIDED = 1 << 1,
+	/* Every thread that could take the signal blocks it or waits for it in sigwait. */
+	RECIPIENT_BLOCKED = 1 << 2,
+	/* The process is stopped. */
+	RECIPIENT_STOPPED = 1 << 3,
+	/* A tracer decides what becomes of the signal. */
+	RECIPIENT_TRACED = 1 << 4,
+	/* The init of a pid namespace, which the signal's default action spares. */
+	RECIPIENT_SPARED_INIT = 1 << 5,
+};
+
+/* A process that was signalled, or a call's target if it signalled none. */
 struct recipient {
 	struct process process;
 	__u32 sender_ns_pid; /* tgid in the sender's pid namespace; 0: not in it */
 	enum outcome outcome;
 	enum disposition disposition;
-	__u8 blocked;
-	__u8 fatal; /* it ends the process, at once or when it is taken */
-	__u8 pad[2];
+	enum recipient_flag flags;
 };
 
 _Static_assert(sizeof(struct recipient) == 120, "wire record changed");
@@ -144,6 +166,8 @@ enum call_flag {
 	CALL_TO_GROUP = 1 << 5,
 	/* Only the signal was seen, not the call's exit. */
 	CALL_WITNESS_ONLY = 1 << 6,
+	/* The sender passed a siginfo, whether or not it could be read. */
+	CALL_PASSED_INFO = 1 << 7,
 };
 
 /* Which programs see calls in the machine's own ABI. */
@@ -189,6 +213,94 @@ struct recipient_record {
 	struct recipient recipient;
 };
 
+/* What made a signal. */
+enum origin {
+	ORIGIN_CALL = 0, /* one of the six system calls */
+	ORIGIN_FAULT = 1,
+	ORIGIN_TIMER = 2,
+	ORIGIN_CHILD = 3,
+	ORIGIN_PARENT_DEATH = 4,
+	ORIGIN_TTY = 5,
+	ORIGIN_HANGUP = 6,
+	ORIGIN_ORPHANED_GROUP = 7,
+	ORIGIN_ASYNC_IO = 8,
+	ORIGIN_MQUEUE = 9,
+	ORIGIN_RLIMIT = 10,
+	ORIGIN_DEADLINE = 11,
+	ORIGIN_OOM = 12, /* if a RECORD_OOM confirms it */
+	ORIGIN_CGROUP_KILL = 13,
+	ORIGIN_PID_NAMESPACE = 14,
+	ORIGIN_REBOOT = 15,
+	ORIGIN_SECCOMP = 16,
+	ORIGIN_USER_DISPATCH = 17,
+	ORIGIN_PTRACE = 18,
+	ORIGIN_EXEC = 19,
+	ORIGIN_PIPE = 20,
+	ORIGIN_PERF = 21,
+	ORIGIN_PIDFD_CLOSE = 22,
+	ORIGIN_KERNEL = 23,
+	ORIGINS = 24,
+};
+
+/* How the process in `sender` is behind a signal that no call sent. */
+enum role {
+	ROLE_NONE = 0, /* there is no sender */
+	ROLE_SELF = 1,
+	ROLE_TRIGGER = 2,
+	ROLE_CALLER = 3,
+	ROLE_WRITER = 4,
+	ROLE_TRACER = 5,
+	ROLE_ARRANGER = 6,
+	ROLES = 7,
+};
+
+enum generated_flag {
+	/* The signal is for one thread, not for its process. */
+	GENERATED_TO_THREAD = 1 << 0,
+	/* The kernel passed a siginfo: `si_code` is filled in. */
+	GENERATED_HAS_CODE = 1 << 1,
+	GENERATED_HAS_ADDRESS = 1 << 2,
+	GENERATED_HAS_LIMIT = 1 << 3,
+	GENERATED_HAS_TTY_UID = 1 << 4,
+};
+
+/* A signal that no call sent. */
+struct generated {
+	struct header header;
+	enum origin origin;
+	enum role role;
+	__s32 sig;
+	__s32 si_code;
+	enum generated_flag flags;
+	__u32 limit; /* RLIMIT_... */
+	__u64 limit_soft; /* in the limit's own unit; -1: none */
+	__u64 limit_hard;
+	__u64 address; /* that a fault was about */
+	__u32 tty_uid; /* real uid of who opened the terminal's other end */
+	__u32 tid; /* of the thread that was current, to find an OOM killer's other victims */
+	__u8 tty[TTY_LEN];
+	struct recipient recipient;
+	struct process sender; /* sent if `role` is not ROLE_NONE */
+};
+
+_Static_assert(sizeof(struct generated) == 320, "wire record changed");
+
+/* The memory figures are in KiB, and there from 6.8 on. */
+struct oom_record {
+	struct header header;
+	__u32 victim_tid; /* one of the victim's threads: the one that it signals */
+	__u32 tid; /* the thread in which the OOM killer ran */
+	__u64 total_vm;
+	__u64 anon_rss;
+	__u64 file_rss;
+	__u64 shmem_rss;
+	__u64 pgtables;
+	__s32 oom_score_adj;
+	__u32 has_figures;
+};
+
+_Static_assert(sizeof(struct oom_record) == 80, "wire record changed");
+
 enum image_flag {
 	IMAGE_EXE_DELETED = 1 << 0,
 	IMAGE_EXE_TRUNCATED = 1 << 1,
@@ -225,13 +337,16 @@ struct counters {
 	__u64 inflight_full; /* entries that found no slot; their exits send the call */
 	__u64 entry_missing; /* exits without an entry whose arguments are gone */
 	__u64 other_refused; /* records of other kinds refused, for any reason */
+	__u64 signals_full; /* signals that no call sent, as the three of calls */
+	__u64 signals_absent;
+	__u64 signals_error;
 	/* Of native calls, with kprobes: exits that the kretprobe saw, exits
 	 * that the tracepoint saw as well, and exits that it alone saw.
 	 */
 	__u64 kprobe_exits;
 	__u64 exits_seen_twice;
 	__u64 kprobe_missed;
-	__u64 pad[6]; /* no two CPUs share a cache line */
+	__u64 pad[3]; /* no two CPUs share a cache line */
 };
 
 _Static_assert(sizeof(struct counters) == 128, "two cache lines a CPU");
@@ -247,6 +362,14 @@ enum args_mode {
 	ARGS_FULL = 0,
 	ARGS_FIRST = 1,
 	ARGS_NONE = 2,
+};
+
+/* Which of the signals that no call sent are recorded. */
+enum kernel_signals {
+	KERNEL_SIGNALS_NONE = 0,
+	/* Those that end or stop a process, or cross from one user to another. */
+	KERNEL_SIGNALS_DEADLY = 1,
+	KERNEL_SIGNALS_ALL = 2,
 };
 
 enum filter_kind {
@@ -275,7 +398,8 @@ struct filters {
 	__u8 failed_only; /* pass only calls that return an error */
 	__u8 fatal_only; /* pass only calls that end a process */
 	__u8 bank; /* the bank of its sets in the map */
-	__u8 pad[6];
+	__u8 pad[2];
+	enum kernel_signals kernel_signals;
 };
 
 #endif

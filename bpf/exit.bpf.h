@@ -48,7 +48,7 @@ static __always_inline void send_call(void *ctx, struct call *call, struct slot 
 	send_cgroup_once(ctx, task, call->sender.cgroup_key, slot ? &slot->sender_cgroup : 0, hook);
 	if (!(call->flags & CALL_HAS_RECIPIENT))
 		size = __builtin_offsetof(struct call, recipient);
-	send_record(ctx, &call->header, size);
+	send_record(ctx, &call->header, size, hook);
 }
 
 /* Whether the filters want the call's target. The poller decides what is unknown. */
@@ -72,7 +72,7 @@ static __always_inline void finish_call(void *ctx, struct call *call, struct slo
 	const struct filters *f = slot ? slot_filters(slot) : current_filters();
 
 	if (call->header.kind == RECORD_CANARY) {
-		send_record(ctx, &call->header, sizeof(call->header));
+		send_record(ctx, &call->header, sizeof(call->header), hook);
 		return;
 	}
 	if (f->failed_only && ret >= 0)

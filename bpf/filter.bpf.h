@@ -10,6 +10,7 @@
 #include "event.h"
 #include "maps.bpf.h"
 
+#define SENDER_SETS (1 << FILTER_SENDER_PID | 1 << FILTER_SENDER_UID | 1 << FILTER_SENDER_COMM)
 #define TARGET_SETS (1 << FILTER_TARGET_PID | 1 << FILTER_TARGET_UID | 1 << FILTER_TARGET_COMM)
 
 struct filters filters[2];
@@ -100,25 +101,52 @@ static __always_inline int asks_for_target(const struct filters *f)
 	return f->sets & TARGET_SETS || f->fatal_only;
 }
 
+/* Whether a process is in the sets of these kinds that are in use. */
+static __always_inline int is_wanted(const struct filters *f, const struct process *p,
+				     enum filter_kind pid, enum filter_kind uid,
+				     enum filter_kind comm)
+{
+	if (f->sets & (1 << pid) && !number_in_set(f, pid, p->tgid))
+		return 0;
+	if (f->sets & (1 << uid) && !number_in_set(f, uid, p->uid))
+		return 0;
+	if (f->sets & (1 << comm)) {
+		struct filter_key key = { .bank = f->bank };
+
+		__builtin_memcpy(key.value, p->comm, sizeof(key.value));
+		if (!in_set(&key, comm))
+			return 0;
+	}
+	return 1;
+}
+
 /* Whether this is one of the targets that are wanted. */
 static __always_inline int wants_target(const struct filters *f, const struct recipient *r)
 {
 	const struct process *p = &r->process;
 
-	if (f->fatal_only && !r->fatal)
+	/* What may end a process counts as what does. */
+	if (f->fatal_only && !(r->flags & (RECIPIENT_FATAL | RECIPIENT_UNDECIDED)))
 		return 0;
-	if (f->sets & (1 << FILTER_TARGET_PID) && !number_in_set(f, FILTER_TARGET_PID, p->tgid))
-		return 0;
-	if (f->sets & (1 << FILTER_TARGET_UID) && !number_in_set(f, FILTER_TARGET_UID, p->uid))
-		return 0;
-	if (f->sets & (1 << FILTER_TARGET_COMM)) {
-		struct filter_key key = { .bank = f->bank };
+	return is_wanted(f, p, FILTER_TARGET_PID, FILTER_TARGET_UID, FILTER_TARGET_COMM);
+}
 
-		__builtin_memcpy(key.value, p->comm, sizeof(key.value));
-		if (!in_set(&key, FILTER_TARGET_COMM))
-			return 0;
-	}
-	return 1;
+/* Whether all calls are wanted, whatever becomes of them: then what is no call may be
+ * wanted as well.
+ */
+static __always_inline int wants_all_calls(const struct filters *f)
+{
+	return f->syscalls == (1 << SYSCALL_KINDS) - 1 && !f->failed_only;
+}
+
+/* Whether this is one of the senders that are wanted of a signal that no call sent;
+ * 0 stands for nobody.
+ */
+static __always_inline int wants_other_sender(const struct filters *f, const struct process *p)
+{
+	if (!(f->sets & SENDER_SETS))
+		return 1;
+	return p && is_wanted(f, p, FILTER_SENDER_PID, FILTER_SENDER_UID, FILTER_SENDER_COMM);
 }
 
 #endif

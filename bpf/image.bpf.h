@@ -10,6 +10,7 @@
 
 #include "event.h"
 #include "maps.bpf.h"
+#include "process.bpf.h"
 #include "verifier.bpf.h"
 
 #define PATH_DEPTH 40
@@ -104,13 +105,13 @@ static __always_inline void start_image(struct image *image, struct task_struct 
 	image->exe_len = read_exe((__u64)BPF_CORE_READ(mm, exe_file), hook);
 }
 
-static __always_inline long send_image_record(void *ctx, struct image *image)
+static __always_inline long send_image_record(void *ctx, struct image *image, enum hook hook)
 {
 	__u64 len = image->exe_len + image->args_len;
 
 	return send_record(ctx, &image->header,
-			   __builtin_offsetof(struct image, data) +
-				   below(sizeof(image->data), len));
+			   __builtin_offsetof(struct image, data) + below(sizeof(image->data), len),
+			   hook);
 }
 
 /* The arguments of the current process, as far as they are asked for. */
@@ -163,7 +164,7 @@ static __always_inline void send_image_once(void *ctx, struct task_struct *task,
 			return;
 		start_image(image, task, mm, p, hook);
 		read_args_of(image, mm);
-		if (send_image_record(ctx, image))
+		if (send_image_record(ctx, image, hook))
 			return;
 		bpf_map_update_elem(&images, &tgid, &id, BPF_ANY);
 	}
@@ -176,7 +177,7 @@ static __always_inline void send_image_once(void *ctx, struct task_struct *task,
  * can be read. Its arguments are left out: only the process itself can read them.
  */
 static __always_inline void send_victim_image(void *ctx, struct task_struct *task,
-					      const struct process *p)
+					      const struct process *p, enum hook hook)
 {
 	struct image_id id = image_id_of(p);
 	struct mm_struct *mm;
@@ -185,13 +186,18 @@ static __always_inline void send_victim_image(void *ctx, struct task_struct *tas
 
 	if (is_known(bpf_map_lookup_elem(&images, &tgid), &id))
 		return;
-	image = scratch(HOOK_WITNESS, SCRATCH_IDENTITY);
+	image = scratch(hook, SCRATCH_IDENTITY);
 	mm = BPF_CORE_READ(task, mm);
+	/* A leader that has exited has none, but its threads have. */
+	if (!mm) {
+		task = (void *)find_thread((__u64)BPF_CORE_READ(task, signal), 0);
+		mm = BPF_CORE_READ(task, mm);
+	}
 	if (!image || !mm)
 		return;
-	start_image(image, task, mm, p, HOOK_WITNESS);
+	start_image(image, task, mm, p, hook);
 	image->flags |= IMAGE_ARGS_UNREADABLE;
-	send_image_record(ctx, image);
+	send_image_record(ctx, image, hook);
 }
 
 #endif

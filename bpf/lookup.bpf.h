@@ -52,21 +52,25 @@ static __always_inline struct pid *find_pid(struct pid_namespace *ns, __u32 numb
 	return entry;
 }
 
+/* The process that a struct pid belongs to, if it has not been reaped. */
+static __always_inline struct task_struct *pid_task(struct pid *pid)
+{
+	struct hlist_node *link = BPF_CORE_READ(pid, tasks[0].first);
+
+	return link ? (void *)link - bpf_core_field_offset(struct task_struct, pid_links) : 0;
+}
+
 /* `level` is that of the number's namespace: the sender's own, or one above. */
 static __always_inline struct task_struct *find_task(__s32 number, __u32 level)
 {
 	struct task_struct *sender = (void *)bpf_get_current_task();
 	struct pid *pid = BPF_CORE_READ(sender, thread_pid);
-	struct hlist_node *link;
 
 	if (!bpf_core_field_exists(struct pid_namespace, idr) ||
 	    !bpf_core_field_exists(struct task_struct, pid_links))
 		return 0;
 	pid = find_pid(read_upid(pid, level).ns, number);
-	if (!pid)
-		return 0;
-	link = BPF_CORE_READ(pid, tasks[0].first);
-	return link ? (void *)link - bpf_core_field_offset(struct task_struct, pid_links) : 0;
+	return pid ? pid_task(pid) : 0;
 }
 
 /* To look a target up costs as much as all the rest of a call, and floods of signal
@@ -90,11 +94,24 @@ static __always_inline __s32 target_number(const struct call *call)
 	return names_two(call->syscall) ? call->target_tid : call->target;
 }
 
+/*
+ * Whether the last lookup was for this number, and what it found still has it. A
+ * number is freed with its struct pid. Should the same memory be a struct pid again,
+ * it is another process's, which started at another time.
+ */
 static __always_inline int is_looked_up(const struct slot *slot, const struct call *call,
 					__s32 number, int how)
 {
-	return !call->ret && slot->looked_up == number && slot->looked_up_how == how &&
-	       call->header.time_ns - slot->looked_up_ns < LOOKED_UP_NS;
+	const struct process *p = &call->recipient.process;
+	struct task_struct *task;
+
+	if (call->ret || slot->looked_up != number || slot->looked_up_how != how ||
+	    call->header.time_ns - slot->looked_up_ns >= LOOKED_UP_NS)
+		return 0;
+	task = pid_task((void *)slot->looked_up_pid);
+	return task && (__u32)BPF_CORE_READ(task, pid) == p->tid &&
+	       BPF_CORE_READ(task, group_leader, start_boottime) == p->start_ns &&
+	       BPF_CORE_READ(task, self_exec_id) == p->exec_id;
 }
 
 /*
@@ -135,6 +152,7 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 		slot->looked_up = number;
 		slot->looked_up_how = how;
 		slot->looked_up_ns = call->header.time_ns;
+		slot->looked_up_pid = (__u64)READ(may_ask, task, thread_pid);
 	}
 	if (may_ask)
 		bpf_task_release(task);

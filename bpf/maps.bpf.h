@@ -25,8 +25,8 @@ __u32 epoch;
 /* The poller's tgid, if it sends itself canaries, else 0. */
 __u32 own_pid;
 
-/* A CPU writes to its own alone. */
-struct counters counters[MAX_CPUS];
+/* A CPU writes to its own alone, and what interrupts it to those MAX_CPUS above. */
+struct counters counters[2 * MAX_CPUS];
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
@@ -42,6 +42,8 @@ union scratch {
 	struct image image;
 	struct cgroup_record cgroup;
 	struct recipient_record recipient;
+	struct generated generated;
+	struct oom_record oom;
 };
 
 enum hook {
@@ -49,7 +51,10 @@ enum hook {
 	HOOK_KPROBE = 1,
 	HOOK_WITNESS = 2,
 	HOOK_DEATH = 3,
-	HOOKS = 4,
+	/* A signal that an interrupt makes. */
+	HOOK_INTERRUPT = 4,
+	HOOK_OOM = 5,
+	HOOKS = 6,
 };
 
 enum scratch_use {
@@ -73,34 +78,45 @@ static __always_inline void *scratch(enum hook hook, enum scratch_use use)
 	return bpf_map_lookup_elem(&scratches, &key);
 }
 
+static __always_inline struct counters *counters_of(__u32 cpu)
+{
+	return cpu < 2 * MAX_CPUS ? &counters[below(2 * MAX_CPUS, cpu)] : 0;
+}
+
 static __always_inline struct counters *cpu_counters(void)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
+	return counters_of(bpf_get_smp_processor_id());
+}
 
-	return cpu < MAX_CPUS ? &counters[below(MAX_CPUS, cpu)] : 0;
+static __always_inline void count_refused(struct counters *c, enum record_kind kind, long err)
+{
+	int is_call = kind == RECORD_CALL;
+
+	if (!is_call && kind != RECORD_SIGNAL)
+		c->other_refused++;
+	else if (err == -ENOSPC)
+		*(is_call ? &c->ring_full : &c->signals_full) += 1;
+	else if (err == -ENOENT || err == -EOPNOTSUPP)
+		*(is_call ? &c->ring_absent : &c->signals_absent) += 1;
+	else
+		*(is_call ? &c->ring_error : &c->signals_error) += 1;
 }
 
 /* Completes a record's header and sends it. Returns 0 if the ring took it. */
-static __always_inline long send_record(void *ctx, struct header *header, __u64 size)
+static __always_inline long send_record(void *ctx, struct header *header, __u64 size,
+					enum hook hook)
 {
-	struct counters *c = cpu_counters();
+	__u32 cpu = bpf_get_smp_processor_id() + (hook == HOOK_INTERRUPT ? MAX_CPUS : 0);
+	struct counters *c = counters_of(cpu);
 	long err;
 
 	if (!c)
 		return -ENOENT;
-	header->cpu = bpf_get_smp_processor_id();
+	header->cpu = cpu;
 	header->cpu_seq = ++c->cpu_seq;
 	err = bpf_perf_event_output(ctx, &events, BPF_F_CURRENT_CPU, header, size);
-	if (!err)
-		return 0;
-	if (header->kind != RECORD_CALL)
-		c->other_refused++;
-	else if (err == -ENOSPC)
-		c->ring_full++;
-	else if (err == -ENOENT || err == -EOPNOTSUPP)
-		c->ring_absent++;
-	else
-		c->ring_error++;
+	if (err)
+		count_refused(c, header->kind, err);
 	return err;
 }
 

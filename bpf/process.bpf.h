@@ -15,6 +15,11 @@
 #define PF_EXITING 0x4
 #define PF_KTHREAD 0x200000
 
+#define SIGNAL_GROUP_EXIT 0x4
+
+/* Most threads of a process that are looked at. */
+#define MOST_THREADS 64
+
 /* The login uid and session of a process that belongs to no login. */
 #define NOT_SET ((__u32)-1)
 
@@ -61,6 +66,16 @@ static __always_inline __u64 thread_start_time(struct task_struct *task, const i
 	return READ(typed, task, start_time);
 }
 
+/* Whether a process ends as well as this thread, and whether it has ended. */
+static __always_inline enum process_flag end_of_process(struct task_struct *task, const int typed)
+{
+	int is_last = READ(typed, task, signal, live.counter) == 0;
+
+	if (!is_last && !(READ(typed, task, signal, flags) & SIGNAL_GROUP_EXIT))
+		return 0;
+	return PROCESS_EXITING | (is_last && READ(typed, task, exit_state) ? PROCESS_ZOMBIE : 0);
+}
+
 /* Fills in all but comm: whose name is meant, the thread's or the process's, depends. */
 static __always_inline void read_process(struct process *p, struct task_struct *task,
 					 const int typed)
@@ -82,15 +97,39 @@ static __always_inline void read_process(struct process *p, struct task_struct *
 							      NOT_SET;
 	p->ppid = READ(typed, task, real_parent, tgid);
 	read_comm(p->parent_comm, READ(typed, task, real_parent, group_leader), typed);
-	p->flags = (flags & PF_EXITING ? PROCESS_EXITING : 0) |
-		   (flags & PF_KTHREAD ? PROCESS_KERNEL_THREAD : 0) |
-		   (READ(typed, task, exit_state) ? PROCESS_ZOMBIE : 0);
+	p->flags = flags & PF_KTHREAD ? PROCESS_KERNEL_THREAD : 0;
+	if (flags & PF_EXITING)
+		p->flags |= end_of_process(task, typed);
 	p->ns_pid = p->tgid;
 	p->pid_ns = 0;
 	/* Also 0 for a dead leader, which has no struct pid any more. */
 	p->ns_level = READ(typed, task, group_leader, thread_pid, level);
 	if (p->ns_level)
 		read_ns_pid(p, READ(typed, task, group_leader, thread_pid));
+}
+
+/*
+ * Finds a thread of the process with this signal_struct that is not about to exit, and
+ * that neither blocks these signals nor waits for them in sigwait. Returns its
+ * task_struct, or 0. As read_exe, it takes and returns only numbers.
+ */
+__noinline __u64 find_thread(__u64 signal_struct, __u64 signals)
+{
+	struct signal_struct *signal = (void *)signal_struct;
+	__u64 head = signal_struct + bpf_core_field_offset(struct signal_struct, thread_head);
+	struct list_head *node = BPF_CORE_READ(signal, thread_head.next);
+
+	for (int i = 0; i < MOST_THREADS && node && (__u64)node != head; i++) {
+		struct task_struct *task =
+			(void *)node - bpf_core_field_offset(struct task_struct, thread_node);
+		__u64 kept = BPF_CORE_READ(task, blocked.sig[0]) |
+			     BPF_CORE_READ(task, real_blocked.sig[0]);
+
+		if (!(kept & signals) && !(BPF_CORE_READ(task, flags) & PF_EXITING))
+			return (__u64)task;
+		node = BPF_CORE_READ(node, next);
+	}
+	return 0;
 }
 
 static __always_inline __u64 current_start_time(void)

@@ -12,7 +12,12 @@
 #include "process.bpf.h"
 #include "verifier.bpf.h"
 
-#define SIGNAL_GROUP_EXIT 0x4
+/* Flags of a signal_struct: all threads are stopped; a stop or its end is still to
+ * be reported; the init of a pid namespace.
+ */
+#define SIGNAL_STOP_STOPPED 0x1
+#define SIGNAL_CLD_MASK 0x30
+#define SIGNAL_UNKILLABLE 0x40
 
 /* QUIT, ILL, TRAP, ABRT, BUS, FPE, SEGV, XCPU, XFSZ and SYS dump core. The kernel
  * decides on that when the signal is taken, so here it has to be predicted.
@@ -20,6 +25,11 @@
 #define CORE_DUMPS                                                                                 \
 	(1ULL << 2 | 1ULL << 3 | 1ULL << 4 | 1ULL << 5 | 1ULL << 6 | 1ULL << 7 | 1ULL << 10 |      \
 	 1ULL << 23 | 1ULL << 24 | 1ULL << 30)
+
+/* STOP, TSTP, TTIN and TTOU stop the process. */
+#define STOPS (1ULL << 18 | 1ULL << 19 | 1ULL << 20 | 1ULL << 21)
+/* CHLD, CONT, URG and WINCH do nothing that lasts. */
+#define SPARES (1ULL << 16 | 1ULL << 17 | 1ULL << 22 | 1ULL << 27)
 
 static __always_inline enum disposition read_disposition(struct task_struct *task, __s32 sig)
 {
@@ -59,22 +69,80 @@ static __always_inline void read_recipient(struct recipient *r, struct task_stru
 	}
 }
 
+/* Whether the default action of the signal ends a process. */
+static __always_inline int may_end(__s32 sig)
+{
+	return !(1ULL << (sig - 1) & (STOPS | SPARES));
+}
+
+/*
+ * Whether something else decides what becomes of a signal that was queued: the thread
+ * that is to take it blocks it, is traced, or is stopped. `task` is typed.
+ */
+static __always_inline enum recipient_flag read_waits(struct task_struct *task, __s32 sig,
+						      int group)
+{
+	const __u64 bit = 1ULL << (sig - 1);
+	enum recipient_flag flags = 0;
+	unsigned int traced = task->ptrace;
+
+	if ((task->blocked.sig[0] | task->real_blocked.sig[0]) & bit || task->flags & PF_EXITING) {
+		struct task_struct *taker = 0;
+
+		if (group)
+			taker = (void *)find_thread((__u64)BPF_CORE_READ(task, signal), bit);
+		traced = BPF_CORE_READ(taker, ptrace);
+		if (!taker)
+			flags |= RECIPIENT_BLOCKED;
+	}
+	if (traced)
+		flags |= RECIPIENT_TRACED;
+	if (task->signal->flags & SIGNAL_STOP_STOPPED)
+		flags |= RECIPIENT_STOPPED;
+	return flags;
+}
+
+/* What the signal will do to the process. `task` is typed. */
+static __always_inline enum recipient_flag read_fate(const struct recipient *r,
+						     struct task_struct *task, __s32 sig, int group)
+{
+	int is_new = r->outcome != OUTCOME_ALREADY_PENDING;
+	int by_default = r->disposition == DISPOSITION_DEFAULT;
+	enum recipient_flag flags;
+
+	/* The kernel decides at once, but for core dumps and for what has to wait. */
+	if (sig == SIGKILL || (is_new && task->signal->flags & SIGNAL_GROUP_EXIT))
+		return RECIPIENT_FATAL;
+	flags = read_waits(task, sig, group);
+	if (!may_end(sig))
+		return flags;
+	if (by_default && task->signal->flags & SIGNAL_UNKILLABLE)
+		return flags | RECIPIENT_SPARED_INIT;
+	if (flags)
+		return flags | RECIPIENT_UNDECIDED;
+	if (!by_default)
+		return 0;
+	return is_new && CORE_DUMPS >> (sig - 1) & 1 ? RECIPIENT_FATAL : RECIPIENT_UNDECIDED;
+}
+
 /* Reads what the kernel did with the signal. `task` is typed. */
 static __always_inline void read_outcome(struct recipient *r, struct task_struct *task, __s32 sig,
-					 int result)
+					 int group, int result)
 {
-	__u64 bit = 1ULL << (sig - 1);
+	__u32 flags = task->signal->flags;
 
 	r->outcome = result;
 	r->disposition = read_disposition(task, sig);
-	r->blocked = (task->blocked.sig[0] & bit) != 0;
-	r->fatal = 0;
-	if (result != OUTCOME_DELIVERED)
+	r->flags = 0;
+	if (result != OUTCOME_IGNORED && result != OUTCOME_OVERFLOW) {
+		r->flags = read_fate(r, task, sig, group);
 		return;
-	if (task->signal->flags & SIGNAL_GROUP_EXIT)
-		r->fatal = 1;
-	else if (CORE_DUMPS & bit)
-		r->fatal = r->disposition == DISPOSITION_DEFAULT && !r->blocked;
+	}
+	if (sig == SIGCONT && flags & SIGNAL_CLD_MASK)
+		r->outcome = OUTCOME_CONTINUED;
+	if (flags & SIGNAL_UNKILLABLE && !(flags & SIGNAL_GROUP_EXIT) &&
+	    r->disposition == DISPOSITION_DEFAULT && may_end(sig))
+		r->flags = RECIPIENT_SPARED_INIT;
 }
 
 /* For a target that was looked up: the kernel generated no signal. */
@@ -82,8 +150,7 @@ static __always_inline void clear_outcome(struct recipient *r)
 {
 	r->outcome = OUTCOME_NONE;
 	r->disposition = 0;
-	r->blocked = 0;
-	r->fatal = 0;
+	r->flags = 0;
 }
 
 #endif

@@ -14,6 +14,7 @@
 #include "entry.bpf.h"
 #include "event.h"
 #include "exit.bpf.h"
+#include "oom.bpf.h"
 #include "witness.bpf.h"
 
 /* Each call has an entry program of its own: at the tracepoint of a call with two
@@ -124,6 +125,27 @@ int signal_witness(__u64 *ctx)
 	};
 
 	return witness_signal(ctx, &s);
+}
+
+/* A program of its own: it may interrupt the other, and no program interrupts itself. */
+SEC("tp_btf/signal_generate")
+int signal_interrupt(__u64 *ctx)
+{
+	const struct signal s = {
+		.sig = ctx[0],
+		.info = (void *)ctx[1],
+		.task = (void *)ctx[2],
+		.group = ctx[3],
+		.result = ctx[4],
+	};
+
+	return witness_interrupt(ctx, &s);
+}
+
+SEC("tracepoint/oom/mark_victim")
+int oom_victim(struct trace_event_raw_mark_victim *ctx)
+{
+	return probe_oom(ctx);
 }
 
 /* (task, ...) */

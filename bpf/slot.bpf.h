@@ -63,15 +63,17 @@ struct slot {
 	__u64 sender_cgroup;
 	__u64 target_cgroup;
 	/* The lookup that filled in call.recipient: when, of which number (0: of
-	 * none) and how (enum lookup).
+	 * none), how (enum lookup), and the struct pid that it found.
 	 */
 	__u64 looked_up_ns;
+	__u64 looked_up_pid;
 	__s32 looked_up;
 	__s32 looked_up_how;
+	/* The call's last recipient, and when its process started. */
+	__u64 last_task;
+	__u64 last_start_ns;
 	__u32 bank; /* of the filters that were in force at the entry */
-	__u32 pad;
 	__u32 witnessed; /* the witness sent the call */
-	__u32 first_tid; /* of the call's first recipient */
 };
 
 struct {

@@ -44,6 +44,30 @@ enum {
 #define ENOSYS 38
 #define EOPNOTSUPP 95
 
+#define SIGHUP 1
+#define SIGINT 2
+#define SIGQUIT 3
+#define SIGILL 4
+#define SIGTRAP 5
+#define SIGBUS 7
+#define SIGFPE 8
+#define SIGKILL 9
+#define SIGSEGV 11
+#define SIGPIPE 13
+#define SIGALRM 14
+#define SIGCHLD 17
+#define SIGCONT 18
+#define SIGSTOP 19
+#define SIGTSTP 20
+#define SIGTTIN 21
+#define SIGTTOU 22
+#define SIGURG 23
+#define SIGXCPU 24
+#define SIGXFSZ 25
+#define SIGVTALRM 26
+#define SIGPROF 27
+#define SIGWINCH 28
+#define SIGIO 29
 #define SIGSYS 31
 
 /* Looked up by name: a kernel that lacks one lacks the helper. */
@@ -145,6 +169,7 @@ struct idr {
 
 struct pid_namespace {
 	struct idr idr;
+	struct task_struct *child_reaper;
 	struct ns_common ns;
 };
 
@@ -155,6 +180,11 @@ struct upid {
 
 struct hlist_node {
 	struct hlist_node *next;
+	struct hlist_node **pprev;
+};
+
+struct list_head {
+	struct list_head *next;
 };
 
 struct hlist_head {
@@ -239,6 +269,7 @@ struct path {
 
 struct file {
 	unsigned int f_flags;
+	const struct cred *f_cred;
 	struct inode *f_inode;
 	void *private_data;
 	struct path f_path;
@@ -281,11 +312,38 @@ struct sighand_struct {
 
 struct tty_struct {
 	char name[64];
+	struct tty_struct *link;
+	struct list_head tty_files;
 };
 
+struct tty_file_private {
+	struct file *file;
+	struct list_head list;
+};
+
+struct rlimit {
+	unsigned long rlim_cur;
+	unsigned long rlim_max;
+};
+
+typedef struct {
+	int counter;
+} atomic_t;
+
 struct signal_struct {
+	atomic_t live;
 	unsigned int flags;
+	int group_stop_count;
+	struct list_head thread_head;
+	struct pid *pids[4];
 	struct tty_struct *tty;
+	struct rlimit rlim[16];
+	struct mm_struct *oom_mm;
+};
+
+/* From 7.1 on. */
+struct signal_struct___autoreap {
+	unsigned int autoreap : 1;
 };
 
 union __sifields {
@@ -301,8 +359,11 @@ struct task_struct {
 	struct thread_info thread_info;
 	void *stack;
 	unsigned int flags;
+	unsigned int ptrace;
+	unsigned int policy;
 	int exit_state;
 	int exit_code;
+	int pdeath_signal;
 	int pid;
 	int tgid;
 	struct task_struct *real_parent;
@@ -316,6 +377,9 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct sighand_struct *sighand;
 	sigset_t blocked;
+	sigset_t real_blocked;
+	struct list_head thread_node;
+	struct nsproxy *nsproxy;
 	struct sigpending pending;
 	kuid_t loginuid;
 	unsigned int sessionid;
@@ -338,6 +402,18 @@ struct trace_entry {
 	unsigned char preempt_count;
 	int pid;
 };
+
+/* Up to 6.7 it has the pid alone. */
+struct trace_event_raw_mark_victim {
+	struct trace_entry ent;
+	int pid;
+	unsigned long total_vm;
+	unsigned long anon_rss;
+	unsigned long file_rss;
+	unsigned long shmem_rss;
+	unsigned long pgtables;
+	short oom_score_adj;
+} __attribute__((preserve_access_index));
 
 struct syscall_trace_enter {
 	struct trace_entry ent;

@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * What a signal adds to the call that sent it: whom it reached, and what the kernel
- * did with it. The witness, at signal_generate, has missed nothing on any kernel
- * tried. Where a call's exit is not probed, or may be skipped, it sends the call.
+ * did with it.
+ *
+ * Constraints. The witness, at signal_generate, has missed nothing on any kernel
+ * tried, while entries and exits of calls may be skipped, or not be probed. It gets a
+ * signal, not a call: where it sees no entry and no exit, it must tell one call from
+ * the next by what cannot happen within one. A call to one process signals once. A
+ * call to a group signals each member once, in the order of the kernel's list.
+ *
+ * Operation. A signal that a call sent is added to the call in the thread's slot. If
+ * that is another call, or none, the call begins here, with the arguments from the
+ * saved registers. Where a call's exit is not probed, or may be skipped, the witness
+ * sends the call.
  */
 #ifndef SIGTRAIL_WITNESS_BPF_H
 #define SIGTRAIL_WITNESS_BPF_H
 
 #include "vmlinux.h"
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
 #include "call.bpf.h"
@@ -16,11 +27,96 @@
 #include "event.h"
 #include "exit.bpf.h"
 #include "filter.bpf.h"
+#include "generated.bpf.h"
 #include "image.bpf.h"
 #include "maps.bpf.h"
 #include "origin.bpf.h"
 #include "recipient.bpf.h"
 #include "slot.bpf.h"
+
+/* Most members of a group between two of its recipients. */
+#define MOST_BETWEEN 64
+/* How much later in the list a process may have started earlier. */
+#define FORK_NS 10000000
+
+/*
+ * Whether a recipient comes after the last one of this call, as the kernel walks a
+ * group. Otherwise it belongs to a later call: this one's exit and that one's entry
+ * were both missed.
+ */
+static __always_inline int comes_after(const struct slot *slot, struct task_struct *task)
+{
+	const int pgid = 2;
+	const __u64 link = bpf_core_field_offset(struct task_struct, pid_links[pgid]);
+	struct hlist_node *node = (void *)task + link;
+
+	if (slot->last_task == (__u64)task)
+		return 0;
+	/* kill(-1) walks all processes, oldest first. */
+	if (slot->call.syscall == SYSCALL_KILL && slot->call.target == -1)
+		return task->group_leader->start_boottime + FORK_NS >= slot->last_start_ns;
+	for (int i = 0; i < MOST_BETWEEN; i++) {
+		/* Of the first, this is the list's head. */
+		node = (void *)BPF_CORE_READ(node, pprev);
+		if ((__u64)node == slot->last_task + link)
+			return 1;
+		if (!node)
+			return 0;
+	}
+	return 1;
+}
+
+/* Whether the slot holds the call in these registers, and the call may go on to reach
+ * this target.
+ */
+static __always_inline int is_same_call(const struct slot *slot, const struct args *a,
+					struct task_struct *task)
+{
+	const struct call *call = &slot->call;
+
+	if ((int)call->syscall != a->syscall || call->abi != a->abi ||
+	    call->target != (__s32)a->arg[0] || call->sig != args_sig(a) ||
+	    (names_two(a->syscall) && call->target_tid != (__s32)a->arg[1]))
+		return 0;
+	if (!call->recipient_count)
+		return 1;
+	if (!is_group_call(call))
+		return 0;
+	/* The exit will tell. */
+	if (slot->state == SLOT_WANTED && !exits_skippable)
+		return 1;
+	return comes_after(slot, task);
+}
+
+/* Begins a call at its signal: its entry was missed. */
+static __always_inline struct slot *late_entry(const struct args *a)
+{
+	const struct filters *f = current_filters();
+	struct slot *slot;
+
+	if (trace_state != TRACE_ON || !wants_call(f, a->syscall, args_sig(a)))
+		return 0;
+	slot = take_slot();
+	if (!slot)
+		return 0;
+	fill_slot(slot, a, f, SLOT_WANTED);
+	slot->call.flags |= CALL_ENTRY_MISSING;
+	return slot;
+}
+
+/* The slot of the call that sent a signal to this target; 0 if it is unwanted. */
+static __always_inline struct slot *sending_slot(const struct args *a, struct task_struct *task)
+{
+	struct slot *slot = current_slot();
+
+	if (slot && is_same_call(slot, a, task)) {
+		if (slot->state == SLOT_UNWANTED)
+			return 0;
+		if (slot->state == SLOT_WANTED || slot->state == SLOT_SENT)
+			return slot;
+	}
+	return late_entry(a);
+}
 
 /* Begins the record of one recipient of a group; 0 if there is no buffer. */
 static __always_inline struct recipient_record *start_recipient(const struct call *call)
@@ -64,14 +160,15 @@ static __always_inline int add_recipient(void *ctx, struct slot *slot, const str
 		slot->looked_up = 0;
 	}
 	read_recipient(r, s->task, s->group, 1);
-	read_outcome(r, s->task, s->sig, s->result);
-	if (!slot->call.recipient_count++)
-		slot->first_tid = s->task->pid;
-	if (r->fatal)
-		send_victim_image(ctx, s->task, &r->process);
+	read_outcome(r, s->task, s->sig, s->group, s->result);
+	slot->call.recipient_count++;
+	slot->last_task = (__u64)s->task;
+	slot->last_start_ns = r->process.start_ns;
+	if (r->flags & (RECIPIENT_FATAL | RECIPIENT_UNDECIDED))
+		send_victim_image(ctx, s->task, &r->process, HOOK_WITNESS);
 	match_target(slot, r);
 	send_cgroup_once(ctx, s->task, r->process.cgroup_key, &slot->target_cgroup, HOOK_WITNESS);
-	if (record && send_record(ctx, &record->header, sizeof(*record)))
+	if (record && send_record(ctx, &record->header, sizeof(*record), HOOK_WITNESS))
 		slot->call.recipients_refused++;
 	return 1;
 }
@@ -109,20 +206,43 @@ static __always_inline void send_before_exit(void *ctx, struct slot *slot)
 		slot->state = is_group_call(call) ? SLOT_SENT : SLOT_IDLE;
 }
 
-/* A signal that the kernel generated. */
-static __always_inline int witness_signal(void *ctx, const struct signal *s)
+/* A signal that the call in these registers sent. */
+static __always_inline void witness_call(void *ctx, const struct signal *s, const struct args *a)
 {
-	struct slot *slot;
+	struct slot *slot = sending_slot(a, s->task);
 
-	if (trace_state == TRACE_OFF)
-		return 0;
-	slot = sending_slot(s);
 	if (!slot)
-		return 0;
-	if (s->info && slot->call.flags & CALL_HAS_INFO)
-		correct_sent_info(&slot->call, s->info, s->task);
+		return;
+	if (has_info(s) && slot->call.flags & CALL_PASSED_INFO)
+		correct_sent_info(&slot->call, s->info, s->task, args_info(a));
 	if (add_recipient(ctx, slot, s))
 		send_before_exit(ctx, slot);
+}
+
+/* A signal, if a thread makes it by what it does. */
+static __always_inline int witness_signal(void *ctx, const struct signal *s)
+{
+	struct context c;
+
+	if (trace_state == TRACE_OFF || is_in_interrupt(ctx))
+		return 0;
+	read_context(&c, s, 0);
+	if (is_from_call(s, &c))
+		witness_call(ctx, s, &c.args);
+	else
+		send_generated(ctx, s, &c, HOOK_WITNESS);
+	return 0;
+}
+
+/* A signal, if an interrupt makes it. */
+static __always_inline int witness_interrupt(void *ctx, const struct signal *s)
+{
+	struct context c;
+
+	if (trace_state != TRACE_ON || !is_in_interrupt(ctx))
+		return 0;
+	read_context(&c, s, 1);
+	send_generated(ctx, s, &c, HOOK_INTERRUPT);
 	return 0;
 }
 

@@ -45,7 +45,7 @@ pub use crate::{
     config::{Config, TraceArgs, shown},
     correlate::Correlator,
     emit::Emitter,
-    event::{Batch, Call, CgroupPath, Event, Image, ImageKey},
+    event::{Batch, Call, CgroupPath, Event, Image, ImageKey, Signal},
     identity::{Cgroup, Cgroups, Qos, Registry, Runtime, Users},
     schema::schema,
     sink::{

@@ -22,9 +22,10 @@ pub struct NameFilters {
 }
 
 impl NameFilters {
-    /// Whether the sender passes.
-    pub fn wants_sender(&self, names: &Names) -> bool {
-        runs_in(names.cgroup.as_deref(), &self.units, &self.containers)
+    /// Whether the sender passes. Nobody runs in no unit and no container.
+    pub fn wants_sender(&self, names: Option<&Names>) -> bool {
+        let cgroup = names.and_then(|names| names.cgroup.as_deref());
+        runs_in(cgroup, &self.units, &self.containers)
     }
 
     /// Whether at least one of the targets passes.
@@ -119,8 +120,9 @@ mod tests {
                 units: vec![wanted.to_owned()],
                 ..NameFilters::default()
             };
-            assert_eq!(filters.wants_sender(&nginx), matches, "{wanted}");
-            assert!(!filters.wants_sender(&Names::default()), "{wanted}");
+            assert_eq!(filters.wants_sender(Some(&nginx)), matches, "{wanted}");
+            assert!(!filters.wants_sender(Some(&Names::default())), "{wanted}");
+            assert!(!filters.wants_sender(None), "{wanted}");
         }
     }
 
@@ -134,7 +136,7 @@ mod tests {
             };
             let targets = [Names::default(), docker.clone()];
             assert_eq!(filters.wants_targets(targets.iter()), matches, "{wanted}");
-            assert!(filters.wants_sender(&Names::default()));
+            assert!(filters.wants_sender(None));
             assert!(!filters.wants_targets(std::iter::empty()));
         }
     }

@@ -104,7 +104,7 @@ fn two_thousand_processes_of_a_namespace_are_told_in_many_lines() {
 
     // The call's own line, its recipients aside, and each of them as a line.
     let mut head = json!({
-        "type": "signal", "hostname": common::hostname(), "syscall": "kill",
+        "type": "signal", "hostname": common::hostname(), "origin": "call", "syscall": "kill",
         "signal": "SIGUSR1", "signal_number": USR1, "ret": 0, "sender": sender.value(),
         "target": { "scope": "every_process", "arg": -1 }, "recipient_count": PROCESSES,
     });

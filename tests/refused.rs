@@ -11,6 +11,12 @@ const SIGSYS: i32 = 31;
 const TRACEPOINT: [&str; 2] = ["--attach", "tracepoint"];
 const RAW: [&str; 2] = ["--attach", "raw"];
 
+/// Of the calls alone: that seccomp ends the caller is another test's.
+fn scene(actor: &Actor, args: &[&str]) -> Scene {
+    let args = [args, &["--kernel-signals", "none"]].concat();
+    Scene::of(&[actor], &args)
+}
+
 /// What is told of such a call.
 fn refused(call: Call, actor: &Actor) -> Value {
     let mut line = call.line(&Sender::of(actor), ENOSYS);
@@ -58,7 +64,7 @@ fn a_process_that_seccomp_kills_has_called() {
 fn a_thread_that_seccomp_kills_has_called() {
     for attach in [TRACEPOINT, RAW] {
         let (mut actor, target) = (Actor::start(), Actor::start());
-        let mut scene = Scene::of(&[&actor], &attach);
+        let mut scene = scene(&actor, &attach);
         let call = kill(target.pid, USR1);
         let mut line = refused(call, &actor);
         actor.make("forbid kill thread");
@@ -77,7 +83,7 @@ fn a_thread_that_seccomp_kills_has_called() {
 fn a_32_bit_caller_that_seccomp_kills_has_called() {
     for attach in [TRACEPOINT, RAW] {
         let (mut actor, target) = (mortal(), Actor::start());
-        let mut scene = Scene::of(&[&actor], &attach);
+        let mut scene = scene(&actor, &attach);
         let call = kill(target.pid, USR1);
         let mut line = refused(call, &actor);
         line["abi"] = "i386".into();
@@ -92,7 +98,7 @@ fn a_32_bit_caller_that_seccomp_kills_has_called() {
 fn whoever_ends_by_that_signal_otherwise_has_one_line() {
     for attach in [TRACEPOINT, RAW] {
         let actor = mortal();
-        let mut scene = Scene::of(&[&actor], &attach);
+        let mut scene = scene(&actor, &attach);
         let call = kill(actor.pid, SIGSYS.into());
         scene.last_call(actor, call, SIGSYS);
         scene.finish();
@@ -114,7 +120,7 @@ fn filters_hold_for_them() {
     ];
     for (filter, wanted) in forms {
         let mut actor = mortal();
-        let mut scene = Scene::of(&[&actor], filter);
+        let mut scene = scene(&actor, filter);
         let line = refused(call, &actor);
         actor.make("forbid kill");
         let command = format!("call {}", call.command());

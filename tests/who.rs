@@ -66,7 +66,7 @@ fn check_short_lived(times: usize, exe: &str, target: &Actor, args: &[&str]) {
         sender["ppid"] = own.into();
         sender["parent_comm"] = process::comm(own).into();
         let mut must = json!({
-            "type": "signal", "hostname": common::hostname(), "syscall": "kill",
+            "type": "signal", "hostname": common::hostname(), "origin": "call", "syscall": "kill",
             "signal": "SIGTERM", "signal_number": TERM, "ret": 0,
             "sender": sender, "target": reached,
         });

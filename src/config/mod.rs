@@ -101,6 +101,7 @@ impl Config {
             syscalls: self.syscall.clone(),
             failed: self.failed,
             fatal: self.fatal,
+            kernel_signals: self.kernel_signals,
         }
     }
 

@@ -27,7 +27,7 @@ use crate::{
     event::Syscall,
     names::SignalSet,
     sink::{Fsync, SinkConfig},
-    trace::{Args, Attach},
+    trace::{Args, Attach, KernelSignals},
 };
 
 /// The sample file: each key with its default, explained.
@@ -157,9 +157,18 @@ options! {
         #[arg(value_name = "UID", value_delimiter = ',')]
         target_uid: Vec<User> { default: vec![], file: LIST, change: Filter }
 
-        /// Only signals that end a process
+        /// Only signals that end a process, or may: it is not always decided at once
         #[arg(num_args = 0, default_missing_value = "true")]
         fatal: bool { default: false, file: "true or false", change: Filter }
+
+        /// Which signals to record that no call sent: from the kernel, for faults,
+        /// terminals, timers and so on [default: deadly]
+        #[arg(value_name = "WHICH")]
+        kernel_signals: KernelSignals {
+            default: KernelSignals::Deadly,
+            file: "\"none\", \"deadly\" or \"all\"",
+            change: Filter,
+        }
 
         /// Only senders in this systemd unit [.service may be omitted, repeatable]
         #[arg(value_name = "UNIT")]

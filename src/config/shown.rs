@@ -3,7 +3,7 @@
 use toml::Value;
 
 use super::{
-    options::{Config, ROWS, Row, SAMPLE},
+    options::{Config, ROWS, Row, SAMPLE, TraceArgs},
     table::Change,
 };
 
@@ -16,8 +16,10 @@ pub fn shown(config: &Config) -> String {
 
 /// The filters in force, in few words.
 pub fn filters_shown(config: &Config) -> String {
+    let usual = Config::with_defaults(TraceArgs::default());
     let filters = (in_order().into_iter()).filter(|row| row.change == Change::Filter);
-    let shown = filters.filter_map(|row| in_short(row.key, (row.show)(config)));
+    let changed = filters.filter(|row| (row.show)(config) != (row.show)(&usual));
+    let shown = changed.filter_map(|row| in_short(row.key, (row.show)(config)));
     shown.collect::<Vec<_>>().join(" ")
 }
 

@@ -21,7 +21,7 @@ use crate::{
     identity::Users,
     names::SignalSet,
     sink::Fsync,
-    trace::{Args, Attach, COMM_MAX},
+    trace::{Args, Attach, COMM_MAX, KernelSignals},
 };
 
 /// The kernel's own limit (`PID_MAX_LIMIT`).
@@ -85,6 +85,7 @@ single_kinds! {
     SignalSet: read signals, show show_text;
     Args: read variant, show show_variant;
     Attach: read variant, show show_variant;
+    KernelSignals: read variant, show show_variant;
     Syscall: read variant, show show_variant;
 }
 

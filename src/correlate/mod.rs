@@ -33,14 +33,15 @@
 //! the witness come before calls, because a call's own record replaces them.
 
 mod join;
+mod oom;
 mod order;
 mod witness;
 
 pub use self::order::SLACK_NS;
-use self::{join::Joiner, order::Orderer, witness::Witnessed};
+use self::{join::Joiner, oom::Victims, order::Orderer, witness::Witnessed};
 use crate::{
-    event::{Batch, Call, Recipient},
-    loss::{Counters, Reason},
+    event::{Batch, Recipient, Signal},
+    loss::{Counters, Entry, Reason, What},
 };
 
 /// Puts records together and in order, and accounts for those that are missing.
@@ -48,6 +49,7 @@ use crate::{
 pub struct Correlator {
     joiner: Joiner,
     witnessed: Witnessed,
+    victims: Victims,
     orderer: Orderer,
     /// Records that could not be decoded.
     malformed: u64,
@@ -62,6 +64,7 @@ impl Correlator {
         Self {
             joiner: Joiner::default(),
             witnessed: Witnessed::new(exits_skippable),
+            victims: Victims::default(),
             orderer: Orderer::new(),
             malformed: 0,
             settled_skips: 0,
@@ -72,11 +75,17 @@ impl Correlator {
     /// that reading.
     pub fn take(&mut self, batch: &Batch, now_ns: u64) {
         self.malformed += batch.malformed;
+        for victim in &batch.oom_victims {
+            self.victims.push(*victim);
+        }
+        for signal in &batch.generated {
+            self.orderer.push(Signal::Generated(*signal));
+        }
         for recipient in &batch.recipients {
             self.joiner.push(*recipient);
         }
         for call in self.joiner.overdue() {
-            self.orderer.push(call);
+            self.orderer.push(Signal::Call(call));
         }
         self.witnessed.start_batch();
         for call in &batch.witnesses {
@@ -85,11 +94,12 @@ impl Correlator {
         for call in &batch.calls {
             let call = self.witnessed.offer(*call);
             if let Some(call) = call.and_then(|call| self.joiner.offer(call)) {
-                self.orderer.push(call);
+                self.orderer.push(Signal::Call(call));
             }
         }
         for call in self.witnessed.overdue(now_ns) {
-            self.orderer.push(self.joiner.complete(call));
+            let call = self.joiner.complete(call);
+            self.orderer.push(Signal::Call(call));
         }
     }
 
@@ -97,25 +107,30 @@ impl Correlator {
     /// will not come. `probe_skipped` is the kernel's last count.
     pub fn finish(&mut self, probe_skipped: u64) {
         for call in self.witnessed.rest() {
-            self.orderer.push(self.joiner.complete(call));
+            let call = self.joiner.complete(call);
+            self.orderer.push(Signal::Call(call));
         }
         self.settled_skips = probe_skipped;
         for call in self.joiner.overdue() {
-            self.orderer.push(call);
+            self.orderer.push(Signal::Call(call));
         }
     }
 
-    /// Hands out, oldest first, all calls up to `horizon_ns`: each with the
+    /// Hands out, oldest first, all signals up to `horizon_ns`: each with the
     /// processes that a call to a group reached, and whether it comes after
     /// younger ones.
-    pub fn release(&mut self, horizon_ns: u64, mut each: impl FnMut(&Call, &[Recipient], bool)) {
-        let joiner = &mut self.joiner;
-        self.orderer.release(horizon_ns, |call, late| {
-            each(call, &joiner.take(call), late);
-        });
+    pub fn release(&mut self, horizon_ns: u64, mut each: impl FnMut(&Signal, &[Recipient], bool)) {
+        let (joiner, victims) = (&mut self.joiner, &self.victims);
+        self.orderer
+            .release(horizon_ns, |signal, late| match signal {
+                Signal::Call(call) => each(signal, &joiner.take(call), late),
+                Signal::Generated(signal) => {
+                    each(&Signal::Generated(victims.decide(*signal)), &[], late);
+                }
+            });
     }
 
-    /// Whether calls wait for their place in the order.
+    /// Whether signals wait for their place in the order.
     pub fn is_holding(&self) -> bool {
         self.orderer.held() > 0
     }
@@ -126,11 +141,12 @@ impl Correlator {
     pub fn maintain(&mut self, probe_skipped: u64, now_ns: u64) {
         self.settled_skips = probe_skipped;
         self.joiner.forget_orphans(now_ns);
+        self.victims.forget(now_ns);
     }
 
-    /// Calls lost so far, by reason. `gaps`: how many records are missing in the
+    /// What was lost so far, by reason. `gaps`: how many records are missing in the
     /// CPUs' sequences.
-    pub fn losses(&self, counters: &Counters, gaps: u64) -> [(Reason, u64); 7] {
+    pub fn losses(&self, counters: &Counters, gaps: u64) -> [(Entry, u64); 11] {
         let explained = counters.refused() + self.malformed;
         self.losses_with(counters, gaps.saturating_sub(explained))
     }
@@ -138,21 +154,27 @@ impl Correlator {
     /// As [`Self::losses`], once nothing is sent any more and the rings are
     /// empty: then each record that was tried has come (there were `received`),
     /// or was refused and counted.
-    pub fn final_losses(&self, counters: &Counters, received: u64) -> [(Reason, u64); 7] {
+    pub fn final_losses(&self, counters: &Counters, received: u64) -> [(Entry, u64); 11] {
         let explained = received + counters.refused() + self.malformed;
         self.losses_with(counters, counters.tried.saturating_sub(explained))
     }
 
-    fn losses_with(&self, counters: &Counters, unexplained: u64) -> [(Reason, u64); 7] {
+    fn losses_with(&self, counters: &Counters, unexplained: u64) -> [(Entry, u64); 11] {
         let skipped = (self.settled_skips).saturating_sub(self.witnessed.skipped());
+        let calls = |reason| Entry::new(What::Calls, reason);
+        let signals = |reason| Entry::new(What::Signals, reason);
         [
-            (Reason::RingFull, counters.ring_full),
-            (Reason::RingAbsent, counters.ring_absent),
-            (Reason::RingError, counters.ring_error),
-            (Reason::EntryMissing, counters.entry_missing),
-            (Reason::ProbeSkipped, skipped),
-            (Reason::Malformed, self.malformed),
-            (Reason::Unexplained, unexplained),
+            (calls(Reason::RingFull), counters.ring_full),
+            (calls(Reason::RingAbsent), counters.ring_absent),
+            (calls(Reason::RingError), counters.ring_error),
+            (calls(Reason::EntryMissing), counters.entry_missing),
+            (calls(Reason::ProbeSkipped), skipped),
+            (calls(Reason::Malformed), self.malformed),
+            (calls(Reason::Unexplained), unexplained),
+            (signals(Reason::RingFull), counters.signals_full),
+            (signals(Reason::RingAbsent), counters.signals_absent),
+            (signals(Reason::RingError), counters.signals_error),
+            (signals(Reason::ProbeSkipped), counters.signals_skipped),
         ]
     }
 }
@@ -160,7 +182,7 @@ impl Correlator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::samples::call;
+    use crate::event::{Call, samples::call};
 
     fn batch(calls: &[Call]) -> Batch {
         Batch {
@@ -171,7 +193,7 @@ mod tests {
 
     fn released(correlator: &mut Correlator, horizon_ns: u64) -> Vec<u64> {
         let mut times = Vec::new();
-        correlator.release(horizon_ns, |call, _, _| times.push(call.time_ns));
+        correlator.release(horizon_ns, |signal, _, _| times.push(signal.time_ns()));
         times
     }
 
@@ -198,7 +220,9 @@ mod tests {
         assert_eq!(released(&mut correlator, u64::MAX), [0; 0]);
         correlator.finish(0);
         let mut lost = None;
-        correlator.release(u64::MAX, |call, _, _| lost = Some(call.recipients_lost));
+        correlator.release(u64::MAX, |signal, _, _| {
+            lost = signal.call().map(|call| call.recipients_lost);
+        });
         assert_eq!(lost, Some(2));
     }
 
@@ -216,8 +240,9 @@ mod tests {
             probe_skipped: 9,
             ..Counters::default()
         };
-        let of = |losses: [(Reason, u64); 7], wanted| {
-            let found = losses.into_iter().find(|&(reason, _)| reason == wanted);
+        let of = |losses: [(Entry, u64); 11], reason| {
+            let wanted = Entry::new(What::Calls, reason);
+            let found = losses.into_iter().find(|&(entry, _)| entry == wanted);
             found.map(|(_, count)| count)
         };
         let losses = correlator.losses(&counters, 6);

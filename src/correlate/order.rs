@@ -4,7 +4,7 @@
 //! another's. So records are held until all rings were read after a mark, and
 //! those older than the mark less [`SLACK_NS`] are released.
 
-use crate::event::Call;
+use crate::event::Signal;
 
 /// How long a record may take from its timestamp into its ring.
 pub const SLACK_NS: u64 = 10_000_000;
@@ -12,7 +12,7 @@ pub const SLACK_NS: u64 = 10_000_000;
 /// Holds records back until their order is certain.
 #[derive(Debug, Default)]
 pub struct Orderer {
-    held: Vec<Call>,
+    held: Vec<Signal>,
     /// (time, index in `held`): smaller to sort than the records.
     keys: Vec<(u64, u32)>,
     released_ns: u64,
@@ -25,19 +25,19 @@ impl Orderer {
     }
 
     /// Takes a record, in the order of its CPU's ring.
-    pub fn push(&mut self, call: Call) {
-        self.held.push(call);
+    pub fn push(&mut self, signal: Signal) {
+        self.held.push(signal);
     }
 
     /// Hands out, oldest first, all records up to `horizon_ns`. One that is
     /// older than what was handed out before is flagged as late.
-    pub fn release(&mut self, horizon_ns: u64, mut each: impl FnMut(&Call, bool)) {
+    pub fn release(&mut self, horizon_ns: u64, mut each: impl FnMut(&Signal, bool)) {
         self.keys.clear();
         self.keys.extend(
             self.held
                 .iter()
                 .zip(0_u32..)
-                .map(|(call, index)| (call.time_ns, index)),
+                .map(|(signal, index)| (signal.time_ns(), index)),
         );
         // Indices break ties, so one CPU's equal times stay in its order.
         self.keys.sort_unstable();
@@ -75,9 +75,15 @@ mod tests {
     use super::*;
     use crate::event::samples::call;
 
+    fn at(time_ns: u64) -> Signal {
+        Signal::Call(call(time_ns))
+    }
+
     fn released(orderer: &mut Orderer, horizon_ns: u64) -> Vec<(u64, bool)> {
         let mut out = Vec::new();
-        orderer.release(horizon_ns, |call, late| out.push((call.time_ns, late)));
+        orderer.release(horizon_ns, |signal, late| {
+            out.push((signal.time_ns(), late))
+        });
         out
     }
 
@@ -85,7 +91,7 @@ mod tests {
     fn two_cpus_become_one_stream() {
         let mut orderer = Orderer::new();
         for time in [10, 30, 20, 40] {
-            orderer.push(call(time));
+            orderer.push(at(time));
         }
         assert_eq!(
             released(&mut orderer, 30),
@@ -98,10 +104,10 @@ mod tests {
     #[test]
     fn one_that_comes_too_late_is_flagged() {
         let mut orderer = Orderer::new();
-        orderer.push(call(50));
+        orderer.push(at(50));
         assert_eq!(released(&mut orderer, 60), [(50, false)]);
-        orderer.push(call(55));
-        orderer.push(call(61));
+        orderer.push(at(55));
+        orderer.push(at(61));
         assert_eq!(released(&mut orderer, 70), [(55, true), (61, false)]);
     }
 
@@ -114,7 +120,7 @@ mod tests {
             let mut orderer = Orderer::new();
             let mut out = Vec::new();
             for &time in &times {
-                orderer.push(call(time));
+                orderer.push(at(time));
             }
             let mut horizons = horizons;
             horizons.sort_unstable();

@@ -1,4 +1,4 @@
-//! From a call to its line, step by step.
+//! From a signal to its line, step by step.
 
 use serde_json::value::RawValue;
 
@@ -6,7 +6,7 @@ use super::{
     encode::Encoder,
     fit::{fitting, recipient_json, room},
     format::Format,
-    named::NamedCall,
+    named::NamedSignal,
     outlet::Outlet,
     selection::Selection,
     stamp::Stamp,
@@ -14,9 +14,9 @@ use super::{
 use crate::{
     clock::Timestamp,
     config::Config,
-    event::{Call, Recipient},
+    event::{Recipient, Signal},
     identity::Registry,
-    loss::{Losses, Reason},
+    loss::{Entry, Losses, Reason, What},
     record::{Context, Head, Recipients, push_line},
     sink::{Closed, Patience, Sink, SinkGone},
     trace::preflight,
@@ -83,9 +83,9 @@ impl Emitter {
 
     /// Enters what was lost before it came here: the totals so far, by reason.
     /// None of what is new was lost before `since_ns`.
-    pub fn account(&mut self, losses: impl IntoIterator<Item = (Reason, u64)>, since_ns: u64) {
-        for (reason, total) in losses {
-            self.losses.raise_to(reason, total, since_ns);
+    pub fn account(&mut self, losses: impl IntoIterator<Item = (Entry, u64)>, since_ns: u64) {
+        for (entry, total) in losses {
+            self.losses.raise_to(entry, total, since_ns);
         }
     }
 
@@ -96,29 +96,29 @@ impl Emitter {
         self.encoder.forget();
     }
 
-    /// Makes a call's line, or enters the call as lost. `group` are the processes
-    /// that a call to a group reached. A call that a filter does not want is
-    /// passed over.
+    /// Makes a signal's line, or enters the signal as lost. `group` are the
+    /// processes that a call to a group reached. A signal that a filter does not
+    /// want is passed over.
     pub fn signal(
         &mut self,
         registry: &mut Registry,
-        call: &Call,
+        signal: &Signal,
         group: &[Recipient],
         late: bool,
     ) {
         if let Some(reason) = self.refusal() {
-            self.losses.add(reason, 1, call.time_ns);
+            self.lose(signal, reason);
             return;
         }
-        let named = NamedCall::new(registry, call, group);
+        let named = NamedSignal::new(registry, signal, group);
         if !self.selection.wants(&named) {
             return;
         }
-        let timestamp = self.stamp.call(call.time_ns, late);
+        let timestamp = self.stamp.signal(signal.time_ns(), late);
         let context = Context {
-            call,
+            signal,
             late,
-            sender: &named.sender,
+            sender: (named.sender.as_ref()).map(|(sender, names)| (*sender, names)),
             target: (named.target.as_ref()).map(|(recipient, names)| (recipient, names)),
             users: &registry.users,
             clock: self.stamp.clock(),
@@ -142,9 +142,17 @@ impl Emitter {
             }
             Err(reason) => {
                 self.refusal = Some(reason);
-                self.losses.add(reason, 1, call.time_ns);
+                self.lose(signal, reason);
             }
         }
+    }
+
+    fn lose(&mut self, signal: &Signal, reason: Reason) {
+        let what = match signal {
+            Signal::Call(_) => What::Calls,
+            Signal::Generated(_) => What::Signals,
+        };
+        (self.losses).add(Entry::new(what, reason), 1, signal.time_ns());
     }
 
     /// Recipients that a call's line had no room for. Lines of them that are

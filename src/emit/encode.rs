@@ -31,7 +31,7 @@ impl Encoder {
         self.cache.forget();
     }
 
-    /// Appends a call with as many of its group's recipients as fit. Returns
+    /// Appends a signal with as many of its group's recipients as fit. Returns
     /// those that need lines of their own.
     pub fn signal<'g>(
         &mut self,

@@ -1,11 +1,11 @@
-//! The JSON of both sides of a call, kept: the same process calls again, and
+//! The JSON of both sides of a signal, kept: the same process calls again, and
 //! encoding its part of the line takes most of the time of a line.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    event::{Pidfd, Process, Recipient, Syscall},
+    event::{Pidfd, Process, Recipient, Scope, Syscall},
     record::{Context, Cutter, Endpoints, Limits, Sender, Target, to_json},
 };
 
@@ -16,6 +16,13 @@ const ENTRIES: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct TargetKey {
     recipient: Recipient,
+    scope: Scope,
+    asked: Option<Asked>,
+}
+
+/// What a call asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Asked {
     syscall: Syscall,
     arg: i32,
     arg_tid: i32,
@@ -32,22 +39,27 @@ pub struct JsonCache {
 }
 
 impl JsonCache {
-    /// Both sides of a call with all of their texts. Names are those of the
-    /// first call by the same process since the last [`Self::forget`].
+    /// Both sides of a signal with all of their texts. Names are those of the
+    /// first signal of the same process since the last [`Self::forget`].
     pub fn endpoints(&mut self, context: Context<'_>) -> Endpoints<&RawValue, &RawValue> {
-        let call = context.call;
-        let (sender, sender_cut) = self.senders.get(call.sender.pid, call.sender, |cutter| {
-            Sender::new(context, cutter)
+        let sender = context.sender.map(|(sender, names)| {
+            (self.senders).get(sender.pid, *sender, |cutter| {
+                Sender::new(sender, names, context, cutter)
+            })
+        });
+        let asked = context.signal.call().map(|call| Asked {
+            syscall: call.syscall,
+            arg: call.arg,
+            arg_tid: call.arg_tid,
+            pidfd: call.pidfd,
         });
         let make_target = |cutter: &mut Cutter| Target::new(context, cutter);
         let (target, target_cut) = match context.target {
             Some((&recipient, _)) => {
                 let key = TargetKey {
                     recipient,
-                    syscall: call.syscall,
-                    arg: call.arg,
-                    arg_tid: call.arg_tid,
-                    pidfd: call.pidfd,
+                    scope: context.signal.scope(),
+                    asked,
                 };
                 (self.targets).get(recipient.process.pid, key, make_target)
             }
@@ -57,9 +69,9 @@ impl JsonCache {
             }
         };
         Endpoints {
-            sender,
+            sender: sender.map(|(sender, _)| sender),
             target,
-            truncated: sender_cut || target_cut,
+            truncated: sender.is_some_and(|(_, cut)| cut) || target_cut,
         }
     }
 

@@ -1,38 +1,48 @@
-//! A call with the names behind its numbers.
+//! A signal with the names behind its numbers.
 
 use crate::{
     clock::{boottime_ns, monotonic_ns},
-    event::{Call, Process, Recipient},
+    event::{Process, Recipient, Role, Signal},
     identity::{Names, Registry},
 };
 
-/// A call with the names of its sender and of those that it was for.
+/// A signal with the names of its sender and of those that it was for.
 #[derive(Debug)]
-pub struct NamedCall<'a> {
-    /// The call.
-    pub call: &'a Call,
-    /// The sender's names.
-    pub sender: Names,
-    /// The one process that it meant, if it meant one and it is known.
+pub struct NamedSignal<'a> {
+    /// The signal.
+    pub signal: &'a Signal,
+    /// The process behind it, and its names.
+    pub sender: Option<(&'a Process, Names)>,
+    /// The one process that it was for, if it was one and is known.
     pub target: Option<(Recipient, Names)>,
     /// The processes that a call to a group reached.
     pub group: Vec<(&'a Recipient, Names)>,
 }
 
-impl<'a> NamedCall<'a> {
+impl<'a> NamedSignal<'a> {
     /// Looks the names up. A target that the kernel could not name is looked up
     /// by its number.
-    pub fn new(registry: &mut Registry, call: &'a Call, group: &'a [Recipient]) -> Self {
-        let sender = registry.sender(&call.sender);
-        let target = match call.recipient {
-            None if !call.scope().is_group() => {
+    pub fn new(registry: &mut Registry, signal: &'a Signal, group: &'a [Recipient]) -> Self {
+        let sender = match signal {
+            // Of a target that an interrupt signals, nothing was sent on its own.
+            Signal::Generated(generated)
+                if generated
+                    .sender
+                    .is_some_and(|(role, _)| role == Role::Itself) =>
+            {
+                (signal.sender()).map(|sender| (sender, registry.target(sender)))
+            }
+            _ => (signal.sender()).map(|sender| (sender, registry.sender(sender))),
+        };
+        let target = match signal {
+            Signal::Call(call) if call.recipient.is_none() && !call.scope().is_group() => {
                 let age_ns = monotonic_ns().saturating_sub(call.time_ns);
                 registry.look_up(call, boottime_ns().saturating_sub(age_ns))
             }
-            known => known,
+            _ => signal.recipient().copied(),
         };
         Self {
-            call,
+            signal,
             sender,
             target: target.map(|recipient| (recipient, registry.target(&recipient.process))),
             group: (group.iter())

@@ -1,6 +1,6 @@
 //! Lines for people: aligned columns, in colour where asked.
 
-use crate::record::{Lost, Signal, Status};
+use crate::record::{Lost, Signal, Status, Target};
 
 const DIM: &str = "2";
 const RED: &str = "31";
@@ -15,34 +15,53 @@ pub struct Pretty {
 }
 
 impl Pretty {
-    /// Appends the line of a call.
+    /// What becomes of the target of a signal that no call sent.
+    fn fate(self, target: &Target<'_>) -> String {
+        let known = target.recipient.as_ref();
+        if known.is_some_and(|known| known.fatal == Some(true)) {
+            return self.paint(RED, "ends it");
+        }
+        (known.and_then(|known| known.outcome))
+            .unwrap_or_default()
+            .replace('_', " ")
+    }
+
+    /// Appends the line of a signal.
     pub fn signal(self, out: &mut Vec<u8>, line: &Signal<'_>) {
         let time = self.paint(DIM, &line.timestamp.as_str()[11..23]);
         let kills = line.signal_number == 9 || line.signal_number == 15;
         let signal = format!("{:<11}", line.signal.to_string());
         let signal = self.paint(if kills { BOLD } else { "" }, &signal);
-        let sender = &line.sender.process;
-        let who = format!("{}[{}]", shown(&sender.comm), line.sender.pid);
-        let user = match sender.user {
-            Some(name) => shown(name),
-            None => sender.uid.to_string(),
-        };
-        let (target, syscall) = (&line.target, line.syscall);
-        let target_arg = match target.arg_tid {
-            Some(tid) => format!("{}/{tid}", target.arg),
-            None => target.arg.to_string(),
+        let (who, user) = line.sender.as_ref().map_or_else(
+            || ("kernel".to_owned(), String::new()),
+            |sender| {
+                let process = &sender.process;
+                let who = format!("{}[{}]", shown(&process.comm), sender.pid);
+                let user = (process.user).map_or_else(|| process.uid.to_string(), shown);
+                (who, user)
+            },
+        );
+        let (target, cause) = (&line.target, line.syscall.unwrap_or(line.origin));
+        let target_arg = match (target.arg, target.arg_tid, &target.recipient) {
+            (Some(arg), Some(tid), _) => format!("{arg}/{tid}"),
+            (Some(arg), None, _) => arg.to_string(),
+            (None, _, Some(known)) => {
+                format!("{}[{}]", shown(&known.process.comm), known.pid)
+            }
+            (None, _, None) => String::new(),
         };
         let result = match &line.errno {
             Some(errno) => self.paint(RED, &errno.to_string()),
             None if line.witness_only => "seen".to_owned(),
-            None => "ok".to_owned(),
+            None if line.syscall.is_some() => "ok".to_owned(),
+            None => self.fate(target),
         };
         let group = match target.scope {
             "process" | "thread" => String::new(),
             scope => format!(" ({})", scope.replace('_', " ")),
         };
         let text = format!(
-            "{time}  {signal} {who:<24} {user:<10} {syscall:<7} -> {target_arg:<16} {result}{group}\n"
+            "{time}  {signal} {who:<24} {user:<10} {cause:<7} -> {target_arg:<16} {result}{group}\n"
         );
         out.extend_from_slice(text.as_bytes());
     }
@@ -50,7 +69,7 @@ impl Pretty {
     /// Appends the line of a loss.
     pub fn lost(self, out: &mut Vec<u8>, line: &Lost<'_>) {
         let time = self.paint(DIM, &line.timestamp.as_str()[11..23]);
-        let text = format!("LOST {} calls: {}", line.count, line.reason);
+        let text = format!("LOST {} {}: {}", line.count, line.what, line.reason);
         let text = format!("{time}  {}\n", self.paint(YELLOW, &text));
         out.extend_from_slice(text.as_bytes());
     }

@@ -1,6 +1,6 @@
-//! Which calls become lines, as far as the probes could not decide it.
+//! Which signals become lines, as far as the probes could not decide it.
 
-use super::named::NamedCall;
+use super::named::NamedSignal;
 use crate::{
     config::{Config, filters_shown},
     select::{NameFilters, wants_undecided},
@@ -30,11 +30,13 @@ impl Selection {
         &self.shown
     }
 
-    /// Whether a call passes.
-    pub fn wants(&self, call: &NamedCall<'_>) -> bool {
-        self.name_filters.wants_sender(&call.sender)
-            && self.name_filters.wants_targets(call.target_names())
-            && (!call.call.undecided
-                || wants_undecided(&self.filters, call.call, call.target_process()))
+    /// Whether a signal passes.
+    pub fn wants(&self, named: &NamedSignal<'_>) -> bool {
+        let undecided = named.signal.call().filter(|call| call.undecided);
+        let sender = named.sender.as_ref().map(|(_, names)| names);
+        self.name_filters.wants_sender(sender)
+            && self.name_filters.wants_targets(named.target_names())
+            && undecided
+                .is_none_or(|call| wants_undecided(&self.filters, call, named.target_process()))
     }
 }

@@ -39,8 +39,8 @@ impl Stamp {
         &self.hostname
     }
 
-    /// The time of a call's line.
-    pub fn call(&mut self, time_ns: u64, late: bool) -> Timestamp {
+    /// The time of a signal's line.
+    pub fn signal(&mut self, time_ns: u64, late: bool) -> Timestamp {
         if late {
             self.clock.late_timestamp(time_ns)
         } else {

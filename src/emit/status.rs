@@ -59,7 +59,7 @@ impl Emitter {
     pub fn status(&mut self, report: &Report<'_>, now_ns: u64) {
         let reason = report.reason.map(shortened);
         let lost_by_reason: BTreeMap<_, _> = (Reason::ALL.into_iter())
-            .map(|reason| (reason.name(), self.losses.total_of(reason)))
+            .map(|reason| (reason.name(), self.losses.total_for(reason)))
             .filter(|&(_, count)| count > 0)
             .collect();
         let filters = shortened(self.selection.shown());

@@ -2,6 +2,7 @@
 
 use super::{
     call::{Call, GroupRecipient},
+    generated::{Generated, OomVictim},
     process::{CgroupPath, Image},
 };
 
@@ -15,6 +16,10 @@ pub struct Batch {
     pub witnesses: Vec<Call>,
     /// Recipients of calls to groups.
     pub recipients: Vec<GroupRecipient>,
+    /// Signals that no call sent.
+    pub generated: Vec<Generated>,
+    /// The OOM killer's victims.
+    pub oom_victims: Vec<OomVictim>,
     /// Programs of processes that called, or were signalled, for the first
     /// time.
     pub images: Vec<Image>,
@@ -33,6 +38,8 @@ impl Batch {
         self.calls.clear();
         self.witnesses.clear();
         self.recipients.clear();
+        self.generated.clear();
+        self.oom_victims.clear();
         self.images.clear();
         self.cgroups.clear();
         self.canaries = 0;

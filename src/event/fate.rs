@@ -15,18 +15,21 @@ pub enum Outcome {
     Overflow,
     /// Queued without its siginfo: too many signals are pending.
     LostInfo,
+    /// Dropped, but it woke the stopped process: SIGCONT.
+    Continued,
     /// An outcome of a later kernel, which this build does not know.
     Unknown(u32),
 }
 
 impl Outcome {
     /// All of them; one unknown number represents the rest.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Delivered,
         Self::Ignored,
         Self::AlreadyPending,
         Self::Overflow,
         Self::LostInfo,
+        Self::Continued,
         Self::Unknown(u32::MAX),
     ];
 
@@ -38,6 +41,7 @@ impl Outcome {
             Self::AlreadyPending => "already_pending",
             Self::Overflow => "overflow",
             Self::LostInfo => "lost_info",
+            Self::Continued => "continued",
             Self::Unknown(_) => "unknown",
         }
     }
@@ -75,10 +79,16 @@ pub struct Fate {
     pub outcome: Outcome,
     /// What the recipient does with it.
     pub disposition: Disposition,
-    /// The recipient blocks it.
+    /// Whether it ends the process; none if that is not decided yet.
+    pub fatal: Option<bool>,
+    /// No thread takes it: each blocks it, or waits for it in sigwait.
     pub blocked: bool,
-    /// It ends the process.
-    pub fatal: bool,
+    /// The process is stopped.
+    pub stopped: bool,
+    /// A tracer decides what becomes of it.
+    pub traced: bool,
+    /// The recipient is the init of a pid namespace, and spared for that.
+    pub spared_init: bool,
 }
 
 /// A process that a call signalled, or would have signalled.

@@ -5,15 +5,21 @@
 mod batch;
 mod call;
 mod fate;
+mod generated;
+mod origin;
 mod process;
 #[cfg(test)]
 pub mod samples;
+mod signal;
 
 pub use self::{
     batch::Batch,
     call::{Abi, Call, CallKey, GroupRecipient, Pidfd, Scope, SentInfo, Syscall},
     fate::{Disposition, Fate, Outcome, Recipient},
+    generated::{Generated, Limit, OomFigures, OomVictim},
+    origin::{Origin, Role},
     process::{CgroupPath, Comm, Image, ImageKey, Process, Source},
+    signal::Signal,
 };
 
 /// One decoded record.
@@ -26,6 +32,10 @@ pub enum Event {
     Witness(Call),
     /// One recipient of a call to a group.
     Recipient(GroupRecipient),
+    /// A signal that no call sent.
+    Generated(Generated),
+    /// The OOM killer marked a victim.
+    Oom(OomVictim),
     /// The program that runs in a process.
     Image(Image),
     /// A cgroup's path.
@@ -37,7 +47,7 @@ pub enum Event {
 /// The number of a record, which no other record has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordNumber {
-    /// The CPU that sent it.
+    /// The CPU that sent it. Interrupts of a CPU count apart, as another CPU.
     pub cpu: u32,
     /// +1 for each record that the CPU tried to send, from 1.
     pub seq: u64,

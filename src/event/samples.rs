@@ -2,7 +2,10 @@
 
 use super::{
     call::{Abi, Call, Syscall},
-    process::{Comm, Process},
+    fate::{Disposition, Fate, Outcome, Recipient},
+    generated::Generated,
+    origin::{Origin, Role},
+    process::{Comm, Process, Source},
 };
 
 /// A process with a pid of its own; the rest is the same for all.
@@ -39,5 +42,37 @@ pub fn call(time_ns: u64) -> Call {
         recipient_count: 0,
         recipients_lost: 0,
         recipient: None,
+    }
+}
+
+/// A signal that no call sent, to a process that it ends, at a time.
+pub fn generated(time_ns: u64, origin: Origin, pid: u32) -> Generated {
+    Generated {
+        time_ns,
+        origin,
+        signal: 11,
+        code: None,
+        to_thread: false,
+        address: None,
+        limit: None,
+        tty: Comm::default(),
+        tty_uid: None,
+        tid: 1,
+        sender: Some((Role::Trigger, process(1))),
+        recipient: Recipient {
+            process: process(pid),
+            source: Source::Kernel,
+            sender_ns_pid: None,
+            fate: Some(Fate {
+                outcome: Outcome::Delivered,
+                disposition: Disposition::Default,
+                fatal: Some(true),
+                blocked: false,
+                stopped: false,
+                traced: false,
+                spared_init: false,
+            }),
+        },
+        oom: None,
     }
 }

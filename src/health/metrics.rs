@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    loss::{Losses, Reason},
+    loss::{Entry, Losses},
     record::{GaugeKind, GaugeValue, Gauges},
 };
 
@@ -86,10 +86,12 @@ pub fn text(events: u64, losses: &Losses, gauges: &Gauges, blind: bool) -> Strin
     let mut text = Text::default();
     text.head("events_total", GaugeKind::Counter, "Signal lines.");
     text.sample("events_total", "", events);
-    text.head("lost_total", GaugeKind::Counter, "Calls without a line.");
-    for reason in Reason::ALL {
-        let label = format!("{{reason=\"{}\"}}", reason.name());
-        text.sample("lost_total", &label, losses.total_of(reason));
+    let help = "Calls, and other signals, without a line.";
+    text.head("lost_total", GaugeKind::Counter, help);
+    for entry in Entry::all() {
+        let (what, reason) = (entry.what.name(), entry.reason.name());
+        let label = format!("{{what=\"{what}\",reason=\"{reason}\"}}");
+        text.sample("lost_total", &label, losses.total_of(entry));
     }
     for gauge in gauges.all() {
         text.head(gauge.name, gauge.kind, gauge.help);

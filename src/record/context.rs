@@ -2,7 +2,7 @@
 
 use crate::{
     clock::{Clock, Timestamp},
-    event::{self, Call},
+    event::{self, Signal},
     identity::{Names, Users},
 };
 
@@ -17,16 +17,16 @@ pub struct Head<'a> {
     pub hostname: &'a str,
 }
 
-/// A call with all that its record needs to name what its numbers mean.
+/// A signal with all that its record needs to name what its numbers mean.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// The call.
-    pub call: &'a Call,
+    /// The signal.
+    pub signal: &'a Signal,
     /// It comes after younger lines.
     pub late: bool,
-    /// The sender's names.
-    pub sender: &'a Names,
-    /// The one process that the call meant, if it meant one and it is known.
+    /// The process behind it, if there is one.
+    pub sender: Option<(&'a event::Process, &'a Names)>,
+    /// The one process that it is for, if it is one and is known.
     pub target: Option<(&'a event::Recipient, &'a Names)>,
     /// Names of users.
     pub users: &'a Users,

@@ -1,19 +1,25 @@
-//! What a sender puts into a signal.
+//! What the siginfo holds that came with a signal.
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::context::is_false;
-use crate::{event::Call, names::code_name};
+use crate::{
+    event::{Call, Signal},
+    names::{code_name, kernel_code_name},
+};
 
-/// What a sender put into a signal.
+/// What the siginfo holds that came with a signal.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "info")]
 pub struct Info {
-    /// `si_code` of the sender's siginfo: why the signal was sent. Present for
-    /// `rt_sigqueueinfo`, `rt_tgsigqueueinfo`, and `pidfd_send_signal` with a siginfo.
+    /// `si_code` of the siginfo: why the signal was sent. Present for
+    /// `rt_sigqueueinfo`, `rt_tgsigqueueinfo`, and `pidfd_send_signal` with a siginfo,
+    /// where it is what the sender claims; and if `origin` is not `call` and the
+    /// kernel filled in a siginfo.
     pub si_code: i32,
-    /// The name of `si_code` (`SI_QUEUE`), if it has one.
+    /// The name of `si_code` (`SI_QUEUE`, `SEGV_MAPERR`), if it has one. It depends on
+    /// the signal where `origin` is not `call`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub si_code_name: Option<&'static str>,
     /// `sival_int` of the siginfo's value. Present with `si_pid`.
@@ -48,8 +54,23 @@ impl Serialize for Address {
 }
 
 impl Info {
-    /// What the sender of a call put into its signal.
-    pub fn new(call: &Call) -> Option<Self> {
+    /// What the siginfo of a signal holds.
+    pub fn new(signal: &Signal) -> Option<Self> {
+        match signal {
+            Signal::Call(call) => Self::sent(call),
+            Signal::Generated(signal) => signal.code.map(|code| Self {
+                si_code: code,
+                si_code_name: kernel_code_name(signal.signal, code),
+                si_value: None,
+                si_ptr: None,
+                si_pid: None,
+                si_uid: None,
+                spoofed: false,
+            }),
+        }
+    }
+
+    fn sent(call: &Call) -> Option<Self> {
         let info = call.info?;
         let named = info.names_sender();
         let int = info.value as i32;

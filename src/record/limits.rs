@@ -52,6 +52,12 @@ impl Cutter {
         Self { limits, cut: false }
     }
 
+    /// For texts that go into every line, however much the others take.
+    pub(super) const fn shortest() -> Self {
+        let [.., shortest] = Limits::STEPS;
+        Self::new(shortest)
+    }
+
     /// Whether some text is incomplete.
     pub const fn has_cut(&self) -> bool {
         self.cut

@@ -2,6 +2,7 @@
 //! doc comments are the descriptions in the schema and in FIELDS.md.
 
 mod context;
+mod details;
 mod gauges;
 mod info;
 mod limits;

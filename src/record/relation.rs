@@ -34,9 +34,22 @@ pub struct Relation {
 }
 
 impl Relation {
-    pub(super) fn new(context: Context<'_>, target: &Process, names: &Names) -> Self {
-        let sender = &context.call.sender;
-        let both = (context.sender.cgroup.as_deref(), names.cgroup.as_deref());
+    /// None if one of them is not known.
+    pub(super) fn new(context: Context<'_>) -> Option<Self> {
+        let ((sender, sender_names), (target, names)) = (context.sender?, context.target?);
+        Some(Self::between(
+            (sender, sender_names),
+            (&target.process, names),
+            context.own_pid,
+        ))
+    }
+
+    fn between(
+        (sender, sender_names): (&Process, &Names),
+        (target, names): (&Process, &Names),
+        own_pid: u32,
+    ) -> Self {
+        let both = (sender_names.cgroup.as_deref(), names.cgroup.as_deref());
         let (same_unit, same_container) = match both {
             (Some(one), Some(other)) => (
                 one.unit.is_some() && one.unit == other.unit,
@@ -51,7 +64,7 @@ impl Relation {
             same_container,
             target_is_child: target.ppid == sender.pid,
             target_is_parent: sender.ppid == target.pid,
-            to_sigtrail: target.pid == context.own_pid,
+            to_sigtrail: target.pid == own_pid,
         }
     }
 }

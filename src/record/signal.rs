@@ -1,4 +1,4 @@
-//! The lines of a call: `signal`, and `recipients` for those that do not fit.
+//! The lines of a signal: `signal`, and `recipients` for those that do not fit.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{
     context::{Context, Head, is_false, is_zero},
+    details::Details,
     info::Info,
     limits::{Cutter, Limits},
     relation::Relation,
@@ -13,15 +14,16 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    event::{Abi, Syscall},
+    event::{Abi, Call, Origin, Syscall},
     names::{Name, errno_name, signal_name},
 };
 
-/// One call that sent, or tried to send, a signal.
+/// One call that sent, or tried to send, a signal; or one signal that no call sent.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "signal")]
 pub struct Signal<'a, S = Sender<'a>, T = Target<'a>> {
-    /// When the call was entered: UTC, in RFC 3339, to the nanosecond.
+    /// When the call was entered, or the kernel made the signal: UTC, in RFC 3339,
+    /// to the nanosecond.
     pub timestamp: Timestamp,
     /// `signal`: what kind of line this is.
     #[schemars(extend("const" = "signal"))]
@@ -31,9 +33,14 @@ pub struct Signal<'a, S = Sender<'a>, T = Target<'a>> {
     pub seq: u64,
     /// The machine's node name, as `uname -n` gives it.
     pub hostname: &'a str,
-    /// The system call that was made.
+    /// What made the signal: one of the six system calls (`call`), or the kernel, and
+    /// then why.
+    #[schemars(extend("enum" = Origin::ALL.map(Origin::name)))]
+    pub origin: &'static str,
+    /// The system call that was made. Present if `origin` is `call`.
     #[schemars(extend("enum" = Syscall::ALL.map(Syscall::name)))]
-    pub syscall: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub syscall: Option<&'static str>,
     /// The signal's name (`SIGTERM`, `SIGRTMIN+3`), or its number as text where it
     /// has none.
     #[schemars(
@@ -43,8 +50,11 @@ pub struct Signal<'a, S = Sender<'a>, T = Target<'a>> {
     pub signal: Name,
     /// The signal's number as given, valid or not.
     pub signal_number: i32,
-    /// What the call returned: 0 or a negative errno. -38 (`ENOSYS`) if seccomp
-    /// killed the caller because of the call. Absent if `witness_only` is present.
+    /// What the call returned: 0 or a negative errno. -38 (`ENOSYS`) if the call was
+    /// not made after all: seccomp killed the caller because of it, or the caller was
+    /// traced and was killed at its tracer's stop before it. If a seccomp filter or
+    /// supervisor answered in the kernel's place, this is its answer. Absent if
+    /// `witness_only` is present, or `origin` is not `call`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ret: Option<i32>,
     /// The errno's name (`ESRCH`), or its number as text where it has none. Present
@@ -57,8 +67,7 @@ pub struct Signal<'a, S = Sender<'a>, T = Target<'a>> {
     #[schemars(extend("enum" = Abi::OTHER.map(Abi::name)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub abi: Option<&'static str>,
-    /// What the sender put into the siginfo. Present if the call takes one:
-    /// `rt_sigqueueinfo`, `rt_tgsigqueueinfo`, `pidfd_send_signal` with a siginfo.
+    /// What the siginfo holds that came with the signal.
     #[serde(flatten)]
     pub info: Option<Info>,
     /// The call's entry was not seen. `timestamp` is the time of its signal, or of
@@ -76,12 +85,18 @@ pub struct Signal<'a, S = Sender<'a>, T = Target<'a>> {
     /// Some text in `sender` or `target` was too long and was shortened.
     #[serde(skip_serializing_if = "is_false")]
     pub truncated: bool,
-    /// The process that made the call.
-    pub sender: S,
-    /// What the call's arguments mean.
+    /// What is known of why the kernel sent the signal.
+    #[serde(flatten)]
+    pub details: Details<'a>,
+    /// The process that made the call; for a signal that no call sent, the process
+    /// behind it, if there is one and it is known: see `sender_role`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender: Option<S>,
+    /// Whom the signal is for: what the call's arguments mean, or the process that
+    /// the kernel signals.
     pub target: T,
     /// How sender and target are related. Only what holds is present, as `true`.
-    /// Absent if the target is not known, or is a group.
+    /// Absent if either is not known, or the target is a group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relation: Option<Relation>,
     /// How many processes the kernel signalled; always exact. Present for calls to
@@ -121,12 +136,12 @@ pub struct Recipients<'a> {
     pub recipients: &'a [Box<RawValue>],
 }
 
-/// Both sides of a call, as records or as their JSON.
+/// Both sides of a signal, as records or as their JSON.
 #[derive(Debug)]
 pub struct Endpoints<S, T> {
-    /// The sender.
-    pub sender: S,
-    /// What the arguments mean.
+    /// The process behind it.
+    pub sender: Option<S>,
+    /// Whom it is for.
     pub target: T,
     /// Some text in them is incomplete.
     pub truncated: bool,
@@ -137,7 +152,8 @@ impl<'a> Endpoints<Sender<'a>, Target<'a>> {
     pub fn new(context: Context<'a>, limits: Limits) -> Self {
         let mut cutter = Cutter::new(limits);
         Self {
-            sender: Sender::new(context, &mut cutter),
+            sender: (context.sender)
+                .map(|(sender, names)| Sender::new(sender, names, context, &mut cutter)),
             target: Target::new(context, &mut cutter),
             truncated: cutter.has_cut(),
         }
@@ -145,37 +161,43 @@ impl<'a> Endpoints<Sender<'a>, Target<'a>> {
 }
 
 impl<'a, S, T> Signal<'a, S, T> {
-    /// The record of a call.
+    /// The record of a signal.
     pub fn new(
         head: Head<'a>,
         context: Context<'a>,
         endpoints: Endpoints<S, T>,
         recipients: &'a [Box<RawValue>],
     ) -> Self {
-        let call = context.call;
-        let group = call.scope().is_group() && call.ret == 0 && call.signal != 0;
+        let signal = context.signal;
+        let call = signal.call();
+        let reached_group =
+            |call: &&Call| call.scope().is_group() && call.ret == 0 && call.signal != 0;
+        let ret = (call.filter(|call| !call.witness_only)).map(|call| call.ret);
         Self {
             timestamp: head.timestamp,
             r#type: "signal",
             seq: head.seq,
             hostname: head.hostname,
-            syscall: call.syscall.name(),
-            signal: signal_name(call.signal),
-            signal_number: call.signal,
-            ret: (!call.witness_only).then_some(call.ret),
-            errno: (call.ret < 0).then(|| errno_name(-i64::from(call.ret))),
-            abi: (call.abi != Abi::Native).then(|| call.abi.name()),
-            info: Info::new(call),
-            entry_missing: call.entry_missing && !call.witness_only,
-            witness_only: call.witness_only,
+            origin: signal.origin().name(),
+            syscall: call.map(|call| call.syscall.name()),
+            signal: signal_name(signal.number()),
+            signal_number: signal.number(),
+            ret,
+            errno: (ret.filter(|&ret| ret < 0)).map(|ret| errno_name(-i64::from(ret))),
+            abi: (call.map(|call| call.abi))
+                .filter(|&abi| abi != Abi::Native)
+                .map(Abi::name),
+            info: Info::new(signal),
+            entry_missing: call.is_some_and(|call| call.entry_missing && !call.witness_only),
+            witness_only: call.is_some_and(|call| call.witness_only),
             late: context.late,
             truncated: endpoints.truncated,
+            details: Details::new(context),
             sender: endpoints.sender,
             target: endpoints.target,
-            relation: (context.target)
-                .map(|(recipient, names)| Relation::new(context, &recipient.process, names)),
-            recipient_count: group.then_some(call.recipient_count),
-            recipients_lost: call.recipients_lost,
+            relation: Relation::new(context),
+            recipient_count: call.filter(reached_group).map(|call| call.recipient_count),
+            recipients_lost: call.map_or(0, |call| call.recipients_lost),
             recipients,
         }
     }

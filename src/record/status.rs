@@ -9,10 +9,10 @@ use serde_json::json;
 use super::{context::Head, gauges::Gauges};
 use crate::{
     clock::Timestamp,
-    loss::{Reason, Unreported},
+    loss::{Reason, Unreported, What},
 };
 
-/// Calls that have no line.
+/// Calls, or other signals, that have no line.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "lost")]
 pub struct Lost<'a> {
@@ -26,7 +26,11 @@ pub struct Lost<'a> {
     pub seq: u64,
     /// The machine's node name, as `uname -n` gives it.
     pub hostname: &'a str,
-    /// How many calls have no line for this reason.
+    /// What has no line: calls (`calls`), or signals that no call sent (`signals`).
+    #[schemars(extend("enum" = What::ALL.map(What::name)))]
+    pub what: &'static str,
+    /// How many of them have no line for this reason. Of signals whose probe the
+    /// kernel skipped, it is not known which were wanted: then these are all.
     #[schemars(range(min = 1))]
     pub count: u64,
     /// The reason.
@@ -116,7 +120,7 @@ pub struct Status<'a> {
     pub uncovered: &'a [&'a str],
     /// Lines of type `signal` since the start.
     pub events: u64,
-    /// Calls without a line since the start.
+    /// Calls, and other signals, without a line since the start.
     pub lost: u64,
     /// The same by reason, without the reasons that did not occur.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -140,8 +144,9 @@ impl<'a> Lost<'a> {
             r#type: "lost",
             seq: head.seq,
             hostname: head.hostname,
+            what: loss.entry.what.name(),
             count: loss.count,
-            reason: loss.reason.name(),
+            reason: loss.entry.reason.name(),
             since,
         }
     }

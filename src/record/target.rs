@@ -1,4 +1,4 @@
-//! The two sides of a call: its sender, and what its arguments mean.
+//! The two sides of a signal: who is behind it, and whom it is for.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::{
     identity::Names,
 };
 
-/// The caller.
+/// The caller; for a signal that no call sent, the process behind it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "sender")]
 pub struct Sender<'a> {
@@ -27,27 +27,33 @@ pub struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    /// The process that made the call.
-    pub fn new(context: Context<'a>, cutter: &mut Cutter) -> Self {
-        let sender = &context.call.sender;
+    /// The process behind a signal.
+    pub fn new(
+        sender: &'a event::Process,
+        names: &'a Names,
+        context: Context<'a>,
+        cutter: &mut Cutter,
+    ) -> Self {
         Self {
             pid: sender.pid,
             tid: sender.tid,
-            process: Process::new(sender, context.sender, context, cutter),
+            process: Process::new(sender, names, context, cutter),
         }
     }
 }
 
-/// What the call's arguments mean.
+/// What the call's arguments mean; for a signal that no call sent, the process.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "target")]
 pub struct Target<'a> {
-    /// The kind of target that the arguments mean.
+    /// The kind of target that the arguments mean; for a signal that no call sent,
+    /// `process` or `thread`.
     #[schemars(extend("enum" = Scope::ALL.map(Scope::name)))]
     pub scope: &'static str,
     /// The call's first argument as given: a number in the sender's pid namespace,
-    /// or a pidfd.
-    pub arg: i32,
+    /// or a pidfd. Present if `origin` is `call`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arg: Option<i32>,
     /// The first argument of `tgkill` and `rt_tgsigqueueinfo` as given: the process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tgid: Option<i32>,
@@ -81,8 +87,9 @@ pub struct Recipient<'a> {
     /// What the kernel did with the signal: `delivered` (queued), `ignored` (dropped:
     /// the process ignores it, or is dead), `already_pending` (merged with one that
     /// waits), `overflow` (refused: too many wait), `lost_info` (queued without its
-    /// details) or `unknown`. Absent if no signal was sent: the call failed, or it
-    /// sent signal 0.
+    /// details), `continued` (dropped, but SIGCONT woke the stopped process) or
+    /// `unknown`. Absent if the kernel made no signal: the call failed, it sent
+    /// signal 0, or a seccomp filter or supervisor answered it in the kernel's place.
     #[schemars(extend("enum" = Outcome::ALL.map(Outcome::name)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<&'static str>,
@@ -90,10 +97,24 @@ pub struct Recipient<'a> {
     #[schemars(extend("enum" = Disposition::ALL.map(Disposition::name)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disposition: Option<&'static str>,
-    /// The process had blocked the signal.
+    /// The signal waits: each thread that could take it blocks it, or waits for it
+    /// in sigwait(3).
     #[serde(skip_serializing_if = "is_false")]
     pub blocked: bool,
-    /// Whether the signal ends the process. Present if `outcome` is.
+    /// The process is stopped, so the signal waits.
+    #[serde(skip_serializing_if = "is_false")]
+    pub stopped: bool,
+    /// The thread that takes the signal is traced: its tracer decides what becomes
+    /// of the signal.
+    #[serde(skip_serializing_if = "is_false")]
+    pub traced: bool,
+    /// The process is the init of a pid namespace, which the signal does not end
+    /// because the process has no handler for it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub pid_ns_init: bool,
+    /// Whether the signal ends the process. Present if `outcome` is and this is
+    /// decided. It is not if the signal waits (`blocked`, `stopped`, `traced`), or
+    /// another signal has to be handled before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fatal: Option<bool>,
     /// The process was exiting already.
@@ -108,7 +129,7 @@ pub struct Recipient<'a> {
 }
 
 impl<'a> Recipient<'a> {
-    /// A process that the signal of a call of this scope was for.
+    /// A process that a signal was for.
     pub fn new(
         recipient: &'a event::Recipient,
         names: &'a Names,
@@ -120,12 +141,15 @@ impl<'a> Recipient<'a> {
         Self {
             source: recipient.source.name(),
             pid: process.pid,
-            tid: (context.call.scope() == Scope::Thread).then_some(process.tid),
+            tid: (context.signal.scope() == Scope::Thread).then_some(process.tid),
             process: Process::new(process, names, context, cutter),
             outcome: fate.map(|fate| fate.outcome.name()),
             disposition: fate.map(|fate| fate.disposition.name()),
             blocked: fate.is_some_and(|fate| fate.blocked),
-            fatal: fate.map(|fate| fate.fatal),
+            stopped: fate.is_some_and(|fate| fate.stopped),
+            traced: fate.is_some_and(|fate| fate.traced),
+            pid_ns_init: fate.is_some_and(|fate| fate.spared_init),
+            fatal: fate.and_then(|fate| fate.fatal),
             exiting: process.exiting,
             zombie: process.zombie,
             kernel_thread: process.kernel_thread,
@@ -134,16 +158,17 @@ impl<'a> Recipient<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// What the call's arguments mean.
+    /// Whom a signal is for.
     pub fn new(context: Context<'a>, cutter: &mut Cutter) -> Self {
-        let call = context.call;
-        let names_two = call.syscall.names_two();
+        let call = context.signal.call();
+        let two = call.filter(|call| call.syscall.names_two());
+        let pidfd = call.and_then(|call| call.pidfd);
         Self {
-            scope: call.scope().name(),
-            arg: call.arg,
-            tgid: names_two.then_some(call.arg),
-            arg_tid: names_two.then_some(call.arg_tid),
-            flags: (call.pidfd.map(|pidfd| pidfd.flags)).filter(|&flags| flags != 0),
+            scope: context.signal.scope().name(),
+            arg: call.map(|call| call.arg),
+            tgid: two.map(|call| call.arg),
+            arg_tid: two.map(|call| call.arg_tid),
+            flags: pidfd.map(|pidfd| pidfd.flags).filter(|&flags| flags != 0),
             recipient: (context.target)
                 .map(|(recipient, names)| Recipient::new(recipient, names, context, cutter)),
         }

@@ -103,12 +103,12 @@ impl<'obj> Run<'obj> {
         Ok(())
     }
 
-    /// Makes lines of the calls up to a time.
+    /// Makes lines of the signals up to a time.
     pub(super) fn release(&mut self, horizon_ns: u64) {
         let (emitter, registry, count) = (&mut self.emitter, &mut self.registry, self.config.count);
-        self.correlator.release(horizon_ns, |call, group, late| {
+        self.correlator.release(horizon_ns, |signal, group, late| {
             if emitter.events() < count {
-                emitter.signal(registry, call, group, late);
+                emitter.signal(registry, signal, group, late);
             }
         });
     }

@@ -18,7 +18,7 @@ use crate::{
 
 /// +1 for each change that an older reader of lines could stumble over: a field
 /// that is gone, or means something else. New fields are no such change.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The JSON Schema of all lines.
 pub fn schema() -> Value {
@@ -37,7 +37,15 @@ pub fn schema() -> Value {
             dependent(recipient.get("properties"), recipient.get("required"));
     }
     if let Some(signal) = definitions.get_mut("signal") {
-        signal["oneOf"] = json!([{"required": ["ret"]}, {"required": ["witness_only"]}]);
+        signal["if"] = json!({"properties": {"origin": {"const": "call"}}});
+        signal["then"] = json!({
+            "required": ["syscall", "sender"],
+            "oneOf": [{"required": ["ret"]}, {"required": ["witness_only"]}],
+        });
+        signal["else"] = json!({
+            "properties": {"syscall": false, "ret": false, "errno": false, "witness_only": false},
+            "dependentRequired": {"sender": ["sender_role"], "sender_role": ["sender"]},
+        });
     }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -167,11 +175,12 @@ mod tests {
     use crate::{
         clock::Clock,
         event::{
-            Abi, Call, Disposition, Fate, Outcome, Recipient, SentInfo, Source, Syscall,
-            samples::{call, process},
+            Abi, Call, Comm, Disposition, Fate, Generated, Limit, OomFigures, Origin, Outcome,
+            Recipient, Role, SentInfo, Signal as Event, Source, Syscall,
+            samples::{call, generated, process},
         },
         identity::{Names, Users},
-        loss::{Reason, Unreported},
+        loss::{Entry, Reason, Unreported},
         record::{self, Context, Cutter, Endpoints, Gauges, Head, Limits, State, to_json},
     };
 
@@ -211,17 +220,22 @@ mod tests {
 
         #[track_caller]
         fn check_call(&self, call: &Call, recipients: &[Box<RawValue>]) -> Value {
-            let context = self.context(call);
+            self.check_signal(&Event::Call(*call), recipients)
+        }
+
+        #[track_caller]
+        fn check_signal(&self, signal: &Event, recipients: &[Box<RawValue>]) -> Value {
+            let context = self.context(signal);
             let endpoints = Endpoints::new(context, Limits::STEPS[0]);
             self.check(&Signal::new(self.head(), context, endpoints, recipients))
         }
 
-        fn context<'a>(&'a self, call: &'a Call) -> Context<'a> {
+        fn context<'a>(&'a self, signal: &'a Event) -> Context<'a> {
             Context {
-                call,
+                signal,
                 late: true,
-                sender: &self.names,
-                target: call.recipient.as_ref().map(|known| (known, &self.names)),
+                sender: signal.sender().map(|sender| (sender, &self.names)),
+                target: signal.recipient().map(|known| (known, &self.names)),
                 users: &self.users,
                 clock: &self.clock,
                 own_pid: 2,
@@ -235,8 +249,11 @@ mod tests {
                 Some(Fate {
                     outcome,
                     disposition,
+                    fatal: Some(false),
                     blocked: true,
-                    fatal: false,
+                    stopped: true,
+                    traced: true,
+                    spared_init: true,
                 })
             })
         });
@@ -300,12 +317,54 @@ mod tests {
     }
 
     #[test]
+    fn signals_that_no_call_sent_are_valid() {
+        let lines = Lines::new();
+        for origin in &Origin::ALL[1..] {
+            let plain = generated(1, *origin, 2);
+            let line = lines.check_signal(&Event::Generated(plain), &[]);
+            assert_eq!(line["origin"], origin.name());
+            assert_eq!(line["sender_role"], "trigger");
+            for absent in ["syscall", "ret"] {
+                assert!(line.get(absent).is_none(), "{line:#}");
+            }
+            for role in [None].into_iter().chain(Role::ALL.map(Some)) {
+                let full = Generated {
+                    code: Some(1),
+                    to_thread: true,
+                    address: Some(u64::MAX),
+                    limit: Some(Limit {
+                        number: 15,
+                        soft: Some(u64::MAX),
+                        hard: None,
+                    }),
+                    tty: Comm(*b"pts/\xff\n\0\0\0\0\0\0\0\0\0\0"),
+                    tty_uid: Some(u32::MAX),
+                    sender: role.map(|role| (role, process(1))),
+                    oom: Some(OomFigures {
+                        total_vm: 1,
+                        anon_rss: 2,
+                        file_rss: 3,
+                        shmem_rss: 4,
+                        pgtables: 5,
+                        oom_score_adj: -1000,
+                    }),
+                    ..plain
+                };
+                let line = lines.check_signal(&Event::Generated(full), &[]);
+                assert_eq!(line.get("sender").is_some(), role.is_some());
+                assert_eq!(line.get("relation").is_some(), role.is_some());
+            }
+        }
+    }
+
+    #[test]
     fn calls_to_groups_and_their_recipients_are_valid() {
         let lines = Lines::new();
         for arg in [0, -1, -2, i32::MIN] {
             let mut call = call(1);
             (call.arg, call.recipient_count, call.recipients_lost) = (arg, 9, 1);
-            let context = lines.context(&call);
+            let event = Event::Call(call);
+            let context = lines.context(&event);
             let group: Vec<_> = recipients()
                 .map(|recipient| {
                     let mut cutter = Cutter::new(Limits::STEPS[1]);
@@ -334,9 +393,9 @@ mod tests {
     fn lines_about_the_stream_are_valid() {
         let lines = Lines::new();
         let head = lines.head();
-        for reason in Reason::ALL {
+        for entry in Entry::all() {
             let loss = Unreported {
-                reason,
+                entry,
                 count: 1,
                 since_ns: 0,
             };

@@ -153,7 +153,9 @@ impl Plan {
             entries.push(AttachPoint::kprobe(&function, optional));
         }
         exits.push(AttachPoint::section("thread_death"));
+        exits.push(AttachPoint::section("oom_victim"));
         exits.push(AttachPoint::section("signal_witness"));
+        exits.push(AttachPoint::section("signal_interrupt"));
         exits.append(&mut entries);
         exits
     }
@@ -339,7 +341,7 @@ mod tests {
         ] {
             let points = plan(attach, false, true).unwrap().attach_points();
             let witness = (points.iter())
-                .position(|point| point.name == "signal_witness")
+                .position(|point| point.name == "signal_interrupt")
                 .unwrap();
             for (at, point) in points.iter().enumerate() {
                 assert_eq!(at > witness, point.program.ends_with("_enter"), "{point:?}");

@@ -7,10 +7,30 @@ use libbpf_rs::Object;
 use super::{globals::Globals, raw::recursion_misses};
 use crate::loss::Counters;
 
-/// Adds up what the CPUs counted. `probe_skipped` comes from [`skipped_exits`].
-pub(super) fn sum(globals: &Globals<'_>, probe_skipped: u64) -> Counters {
+/// What the kernel skipped, as far as it is not made up for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Skips {
+    /// Calls whose exits no program saw.
+    calls: u64,
+    /// Signals that the witness did not see.
+    signals: u64,
+}
+
+impl Skips {
+    /// The larger numbers of two readings: one may be a little behind.
+    pub(super) fn max(self, other: Self) -> Self {
+        Self {
+            calls: self.calls.max(other.calls),
+            signals: self.signals.max(other.signals),
+        }
+    }
+}
+
+/// Adds up what the CPUs counted. `skips` comes from [`skipped`].
+pub(super) fn sum(globals: &Globals<'_>, skips: Skips) -> Counters {
     let mut sum = Counters {
-        probe_skipped,
+        probe_skipped: skips.calls,
+        signals_skipped: skips.signals,
         ..Counters::default()
     };
     for cpu in globals.counters() {
@@ -20,14 +40,17 @@ pub(super) fn sum(globals: &Globals<'_>, probe_skipped: u64) -> Counters {
         sum.ring_error += cpu.ring_error;
         sum.entry_missing += cpu.entry_missing;
         sum.inflight_full += cpu.inflight_full;
+        sum.signals_full += cpu.signals_full;
+        sum.signals_absent += cpu.signals_absent;
+        sum.signals_error += cpu.signals_error;
         sum.other_refused += cpu.other_refused;
     }
     sum
 }
 
-/// Asks the kernel how many exits no program saw because it skipped them. A
-/// skipped entry loses nothing, because the exit sends the call.
-pub(super) fn skipped_exits(object: &Object, globals: &Globals<'_>) -> u64 {
+/// Asks the kernel what no program saw because it was skipped. A skipped entry
+/// loses nothing, because the exit sends the call.
+pub(super) fn skipped(object: &Object, globals: &Globals<'_>) -> Skips {
     let skips = |wanted: &str| -> u64 {
         (object.progs())
             .filter(|program| program.name() == wanted && program.autoload())
@@ -49,5 +72,9 @@ pub(super) fn skipped_exits(object: &Object, globals: &Globals<'_>) -> u64 {
     let seen_by_kprobe: u64 = (globals.counters()).map(|cpu| cpu.kprobe_exits).sum();
 
     let seen_by_kprobe_only = seen_by_kprobe.saturating_sub(seen_twice);
-    exits.saturating_sub(seen_by_kprobe_only) + kprobe_exits.saturating_sub(kprobe_missed)
+    Skips {
+        calls: exits.saturating_sub(seen_by_kprobe_only)
+            + kprobe_exits.saturating_sub(kprobe_missed),
+        signals: skips("signal_witness") + skips("signal_interrupt"),
+    }
 }

@@ -6,6 +6,7 @@ use super::{
     attach::Plan,
     options::{Args, Filters},
     raw::{read_shared, write_shared},
+    sequence::MAX_CPUS,
     skel::types,
     wire,
 };
@@ -25,9 +26,9 @@ impl<'obj> Globals<'obj> {
     /// When the machine can have more CPUs than there are counters.
     pub(super) fn new(bss: Option<&'obj mut types::bss>, cpus: usize) -> Result<Self> {
         let bss = bss.context("the BPF object has no .bss")?;
-        let room = bss.counters.len();
-        if cpus > room {
-            bail!("this machine can have {cpus} CPUs and sigtrail has room for {room}");
+        let _: &[types::counters; 2 * MAX_CPUS] = &bss.counters;
+        if cpus > MAX_CPUS {
+            bail!("this machine can have {cpus} CPUs and sigtrail has room for {MAX_CPUS}");
         }
         Ok(Self { bss, cpus })
     }
@@ -83,8 +84,11 @@ impl<'obj> Globals<'obj> {
         write_shared(&mut self.bss.filter_bank, bank.into());
     }
 
-    /// Each CPU's counters, as they are now.
+    /// Each CPU's counters, as they are now, and those of its interrupts.
     pub(super) fn counters(&self) -> impl Iterator<Item = types::counters> {
-        (self.bss.counters.iter()).take(self.cpus).map(read_shared)
+        let (own, interrupts) = self.bss.counters.split_at(MAX_CPUS);
+        let cpus = own.iter().take(self.cpus);
+        cpus.chain(interrupts.iter().take(self.cpus))
+            .map(read_shared)
     }
 }

@@ -82,7 +82,7 @@ use self::{
     skel::{SigtrailSkel, SigtrailSkelBuilder},
 };
 pub use self::{
-    options::{Args, Attach, COMM_MAX, Filters, Options},
+    options::{Args, Attach, COMM_MAX, Filters, KernelSignals, Options},
     wire::decode,
 };
 use crate::{event::Batch, loss::Counters};
@@ -101,7 +101,7 @@ pub struct Tracer<'obj> {
     coverage: Coverage,
     /// Why the plan was given up for its fallback.
     refusal: Option<String>,
-    probe_skipped: u64,
+    skips: counters::Skips,
 }
 
 impl<'obj> Tracer<'obj> {
@@ -124,7 +124,7 @@ impl<'obj> Tracer<'obj> {
             plan,
             coverage: plan.coverage(false),
             refusal: None,
-            probe_skipped: 0,
+            skips: counters::Skips::default(),
         };
         tracer.set_filters(&options.filters)?;
         tracer.globals.set_args(options.args);
@@ -257,14 +257,14 @@ impl<'obj> Tracer<'obj> {
     /// What the CPUs counted. `probe_skipped` is as of the last
     /// [`Self::read_skips`].
     pub fn counters(&self) -> Counters {
-        counters::sum(&self.globals, self.probe_skipped)
+        counters::sum(&self.globals, self.skips)
     }
 
     /// Asks the kernel how many exits no program saw because it skipped them:
     /// one system call a program, so about once a second is enough.
     pub fn read_skips(&mut self) {
-        let skipped = counters::skipped_exits(self.skel.object(), &self.globals);
-        self.probe_skipped = self.probe_skipped.max(skipped);
+        let skips = counters::skipped(self.skel.object(), &self.globals);
+        self.skips = self.skips.max(skips);
     }
 
     /// Makes the programs send every image and cgroup once more.

@@ -42,6 +42,29 @@ impl Attach {
     }
 }
 
+/// Which of the signals that no call sent are recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum KernelSignals {
+    /// None: only calls
+    None,
+    /// Those that end or stop a process, or cross from one user to another
+    #[default]
+    Deadly,
+    /// All, also those that processes handle: each child that ends is one
+    All,
+}
+
+impl KernelSignals {
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Deadly => "deadly",
+            Self::All => "all",
+        }
+    }
+}
+
 /// Which arguments of processes are recorded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Args {
@@ -89,6 +112,8 @@ pub struct Filters {
     pub target_uids: Vec<u32>,
     /// Thread names of targets, at most [`COMM_MAX`] bytes each.
     pub target_comms: Vec<String>,
-    /// Only calls that end a process.
+    /// Only signals that end a process, or may.
     pub fatal: bool,
+    /// Which of the signals that no call sent.
+    pub kernel_signals: KernelSignals,
 }

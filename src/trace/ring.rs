@@ -65,6 +65,8 @@ impl Received {
             Event::Call(call) => batch.calls.push(call),
             Event::Witness(call) => batch.witnesses.push(call),
             Event::Recipient(recipient) => batch.recipients.push(recipient),
+            Event::Generated(signal) => batch.generated.push(signal),
+            Event::Oom(victim) => batch.oom_victims.push(victim),
             Event::Image(image) => batch.images.push(image),
             Event::Cgroup(cgroup) => batch.cgroups.push(cgroup),
             Event::Canary => batch.canaries += 1,

@@ -5,10 +5,15 @@
 
 use crate::event::RecordNumber;
 
+/// event.h's `MAX_CPUS`: numbers above it are those of interrupts.
+pub(super) const MAX_CPUS: usize = 1024;
+
 /// What came from each CPU since the start.
 #[derive(Debug)]
 pub(super) struct Sequences {
+    /// CPUs first, then their interrupts, which count apart.
     cpus: Vec<Cpu>,
+    count: usize,
     ring_bytes_max: u64,
 }
 
@@ -25,14 +30,19 @@ impl Sequences {
     /// Nothing has come yet. `cpus` is how many CPUs the machine can have.
     pub(super) fn new(cpus: usize) -> Self {
         Self {
-            cpus: vec![Cpu::default(); cpus],
+            cpus: vec![Cpu::default(); 2 * cpus],
+            count: cpus,
             ring_bytes_max: 0,
         }
     }
 
     /// Counts a record that filled `bytes` of its ring.
     pub(super) fn note(&mut self, number: RecordNumber, bytes: usize) {
-        if let Some(cpu) = self.cpus.get_mut(number.cpu as usize) {
+        let index = match (number.cpu as usize).checked_sub(MAX_CPUS) {
+            Some(interrupts) => self.count + interrupts,
+            None => number.cpu as usize,
+        };
+        if let Some(cpu) = self.cpus.get_mut(index) {
             cpu.last = cpu.last.max(number.seq);
             cpu.received += 1;
             cpu.bytes += bytes as u64;
@@ -76,6 +86,10 @@ mod tests {
         }
         assert_eq!(sequences.gaps(), 3 + 2);
         assert_eq!(sequences.received(), 3);
+        let cpu = MAX_CPUS as u32;
+        sequences.note(RecordNumber { cpu, seq: 2 }, 8);
+        assert_eq!(sequences.gaps(), 3 + 2 + 1);
+        assert_eq!(sequences.received(), 4);
     }
 
     #[test]

@@ -167,7 +167,7 @@ impl Call {
     pub fn line(self, sender: &Sender, ret: i64) -> Value {
         let mut line = json!({
             "type": "signal", "hostname": hostname(),
-            "syscall": self.syscall(),
+            "origin": "call", "syscall": self.syscall(),
             "signal": signal_name(self.signal()), "signal_number": self.signal(),
             "ret": ret,
             "sender": sender.value(), "target": self.target(sender.pid, ret),

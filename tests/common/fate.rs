@@ -8,6 +8,7 @@ use super::process::{
 };
 
 const KILL: i64 = 9;
+const CONT: i64 = 18;
 const STOP: i64 = 19;
 /// Those that end nobody by default: CHLD, CONT, URG, WINCH are ignored, and
 /// STOP, TSTP, TTIN, TTOU stop.
@@ -19,7 +20,7 @@ fn has(tid: i64, set: &str, signal: i64) -> bool {
     u64::from_str_radix(&set, 16).unwrap() >> (signal - 1) & 1 != 0
 }
 
-/// `outcome`, `disposition`, `blocked` and `fatal` of a signal that thread
+/// `outcome`, `disposition`, `fatal` and what makes a signal wait, of a signal that thread
 /// `tid` may be sent; `to_process` by kill().
 pub fn set_fate(target: &mut Value, sender: i64, tid: i64, signal: i64, to_process: bool) {
     let disposition = match () {
@@ -27,7 +28,10 @@ pub fn set_fate(target: &mut Value, sender: i64, tid: i64, signal: i64, to_proce
         () if has(tid, "SigCgt", signal) => "handler",
         () => "default",
     };
-    let blocked = has(tid, "SigBlk", signal);
+    let takers = if to_process { threads(tid) } else { vec![tid] };
+    let blocked = signal != KILL && takers.iter().all(|&tid| has(tid, "SigBlk", signal));
+    let stopped = stat(tid).unwrap()[0] == "T" && signal != KILL;
+    let traced = status_field(tid, "TracerPid").unwrap() != "0" && signal != KILL;
     let dead = stat(tid).unwrap()[0] == "Z";
     let by_default = disposition == "default";
     let levels = numbers(tid, "NSpid");
@@ -37,7 +41,9 @@ pub fn set_fate(target: &mut Value, sender: i64, tid: i64, signal: i64, to_proce
     let protected = levels.last() == Some(&1) && by_default && !forced;
     let ignores = disposition == "ignore" || by_default && IGNORED.contains(&signal);
     let queue = if to_process { "ShdPnd" } else { "SigPnd" };
-    let outcome = if dead || !blocked && (ignores || protected) {
+    let outcome = if stopped && signal == CONT && by_default {
+        "continued"
+    } else if dead || !blocked && (ignores || protected) {
         "ignored"
     } else if signal < 32 && has(tid, queue, signal) {
         "already_pending"
@@ -47,10 +53,34 @@ pub fn set_fate(target: &mut Value, sender: i64, tid: i64, signal: i64, to_proce
     let harmless = IGNORED.contains(&signal) || STOPPING.contains(&signal);
     target["outcome"] = outcome.into();
     target["disposition"] = disposition.into();
-    target["fatal"] = (outcome == "delivered" && by_default && !blocked && !harmless).into();
-    if blocked {
-        target["blocked"] = true.into();
+    let spared = levels.last() == Some(&1) && by_default && !forced && !harmless && !dead;
+    let waits = !["ignored", "continued"].contains(&outcome) && (blocked || stopped || traced);
+    // It is decided now, unless the signal waits.
+    let fatal = match () {
+        () if harmless || spared || outcome == "ignored" => Some(false),
+        () if waits => None,
+        () => Some(by_default),
+    };
+    if let Some(fatal) = fatal {
+        target["fatal"] = fatal.into();
     }
+    let flags = [
+        ("blocked", blocked && waits),
+        ("stopped", stopped && waits),
+        ("traced", traced && waits),
+        ("pid_ns_init", spared),
+    ];
+    for (name, _) in flags.into_iter().filter(|&(_, holds)| holds) {
+        target[name] = true.into();
+    }
+}
+
+fn threads(pid: i64) -> Vec<i64> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let name = |task: std::io::Result<std::fs::DirEntry>| task.unwrap().file_name();
+    tasks
+        .map(|task| name(task).to_str().unwrap().parse().unwrap())
+        .collect()
 }
 
 /// The recipients of a call to a group, by pid, each as it must come out.

@@ -2,12 +2,13 @@
 
 use super::{
     super::skel::types,
-    layout::{self, CALL_HEAD, CGROUP_HEAD, IMAGE_HEAD, Wire},
+    layout::{self, CALL_HEAD, CGROUP_HEAD, GENERATED_HEAD, IMAGE_HEAD, Wire},
     numbers,
 };
 use crate::event::{
-    Call, CallKey, CgroupPath, Comm, Event, Fate, GroupRecipient, Image, ImageKey, Pidfd, Process,
-    Recipient, RecordNumber, Scope, SentInfo, Source, Syscall,
+    Call, CallKey, CgroupPath, Comm, Event, Fate, Generated, GroupRecipient, Image, ImageKey,
+    Limit, OomFigures, OomVictim, Origin, Pidfd, Process, Recipient, RecordNumber, Scope, SentInfo,
+    Source, Syscall,
 };
 
 /// Why a record was refused.
@@ -23,6 +24,10 @@ pub enum Malformed {
     Abi(u32),
     /// A disposition's number that event.h does not know.
     Disposition(u32),
+    /// An origin's number that event.h does not know, or that of a call.
+    Origin(u32),
+    /// A role's number that event.h does not know.
+    Role(u32),
 }
 
 fn read<T: Wire>(bytes: &[u8], needed: usize) -> Result<T, Malformed> {
@@ -45,6 +50,8 @@ pub fn decode(bytes: &[u8]) -> Result<(RecordNumber, Event), Malformed> {
         types::record_kind::RECORD_CALL => Event::Call(call(bytes)?),
         types::record_kind::RECORD_WITNESS => Event::Witness(call(bytes)?),
         types::record_kind::RECORD_RECIPIENT => Event::Recipient(group_recipient(bytes)?),
+        types::record_kind::RECORD_SIGNAL => Event::Generated(generated(bytes)?),
+        types::record_kind::RECORD_OOM => Event::Oom(oom(bytes)?),
         types::record_kind::RECORD_IMAGE => Event::Image(image(bytes)?),
         types::record_kind::RECORD_CANARY => Event::Canary,
         types::record_kind::RECORD_CGROUP => Event::Cgroup(cgroup(bytes)?),
@@ -112,6 +119,59 @@ fn group_recipient(bytes: &[u8]) -> Result<GroupRecipient, Malformed> {
     })
 }
 
+fn generated(bytes: &[u8]) -> Result<Generated, Malformed> {
+    let wire: types::generated = read(bytes, GENERATED_HEAD)?;
+    let has = |flag: types::generated_flag| wire.flags.0 & flag.0 != 0;
+    let origin = (numbers::origin(wire.origin))
+        .filter(|&origin| origin != Origin::Call)
+        .ok_or(Malformed::Origin(wire.origin.0))?;
+    let sender = match wire.role {
+        types::role::ROLE_NONE => None,
+        _ if bytes.len() < size_of::<types::generated>() => return Err(Malformed::Short),
+        role => {
+            let role = numbers::role(role).ok_or(Malformed::Role(role.0))?;
+            Some((role, process(&wire.sender)))
+        }
+    };
+    let limited = |limit: u64| (limit != u64::MAX).then_some(limit);
+    Ok(Generated {
+        time_ns: wire.header.time_ns,
+        origin,
+        signal: wire.sig,
+        code: has(types::generated_flag::GENERATED_HAS_CODE).then_some(wire.si_code),
+        to_thread: has(types::generated_flag::GENERATED_TO_THREAD),
+        address: has(types::generated_flag::GENERATED_HAS_ADDRESS).then_some(wire.address),
+        limit: has(types::generated_flag::GENERATED_HAS_LIMIT).then(|| Limit {
+            number: wire.limit,
+            soft: limited(wire.limit_soft),
+            hard: limited(wire.limit_hard),
+        }),
+        tty: Comm(wire.tty),
+        tty_uid: has(types::generated_flag::GENERATED_HAS_TTY_UID).then_some(wire.tty_uid),
+        tid: wire.tid,
+        sender,
+        recipient: recipient(&wire.recipient)?,
+        oom: None,
+    })
+}
+
+fn oom(bytes: &[u8]) -> Result<OomVictim, Malformed> {
+    let wire: types::oom_record = read(bytes, size_of::<types::oom_record>())?;
+    Ok(OomVictim {
+        time_ns: wire.header.time_ns,
+        victim_tid: wire.victim_tid,
+        tid: wire.tid,
+        figures: (wire.has_figures != 0).then_some(OomFigures {
+            total_vm: wire.total_vm,
+            anon_rss: wire.anon_rss,
+            file_rss: wire.file_rss,
+            shmem_rss: wire.shmem_rss,
+            pgtables: wire.pgtables,
+            oom_score_adj: wire.oom_score_adj,
+        }),
+    })
+}
+
 fn process(wire: &types::process) -> Process {
     let has = |flag: types::process_flag| wire.flags.0 & flag.0 != 0;
     let set = |id: u32| (id != u32::MAX).then_some(id);
@@ -153,12 +213,19 @@ fn fate(wire: &types::recipient) -> Result<Option<Fate>, Malformed> {
     let Some(outcome) = numbers::outcome(wire.outcome) else {
         return Ok(None);
     };
+    let has = |flag: types::recipient_flag| wire.flags.0 & flag.0 != 0;
     Ok(Some(Fate {
         outcome,
         disposition: numbers::disposition(wire.disposition)
             .ok_or(Malformed::Disposition(wire.disposition.0))?,
-        blocked: wire.blocked != 0,
-        fatal: wire.fatal != 0,
+        fatal: match has(types::recipient_flag::RECIPIENT_UNDECIDED) {
+            true => None,
+            false => Some(has(types::recipient_flag::RECIPIENT_FATAL)),
+        },
+        blocked: has(types::recipient_flag::RECIPIENT_BLOCKED),
+        stopped: has(types::recipient_flag::RECIPIENT_STOPPED),
+        traced: has(types::recipient_flag::RECIPIENT_TRACED),
+        spared_init: has(types::recipient_flag::RECIPIENT_SPARED_INIT),
     }))
 }
 
@@ -215,12 +282,12 @@ fn path(names: &[u8]) -> Vec<u8> {
 mod tests {
     use proptest::prelude::*;
     use types::{
-        call_abi, call_flag, disposition, image_flag, outcome, process_flag, record_kind,
-        syscall_kind,
+        call_abi, call_flag, disposition, generated_flag, image_flag, outcome, process_flag,
+        recipient_flag, record_kind, syscall_kind,
     };
 
     use super::{super::layout::bytes_of, *};
-    use crate::event::{Abi, Disposition, Outcome};
+    use crate::event::{Abi, Disposition, Outcome, Role};
 
     const NUMBER: RecordNumber = RecordNumber { cpu: 1, seq: 8 };
 
@@ -307,9 +374,7 @@ mod tests {
             sender_ns_pid: 42,
             outcome: outcome::OUTCOME_ALREADY_PENDING,
             disposition: disposition::DISPOSITION_IGNORE,
-            blocked: 1,
-            fatal: 0,
-            pad: [0; 2],
+            flags: recipient_flag::RECIPIENT_BLOCKED,
         }
     }
 
@@ -321,8 +386,11 @@ mod tests {
             fate: Some(Fate {
                 outcome: Outcome::AlreadyPending,
                 disposition: Disposition::Ignore,
+                fatal: Some(false),
                 blocked: true,
-                fatal: false,
+                stopped: false,
+                traced: false,
+                spared_init: false,
             }),
         }
     }
@@ -535,6 +603,168 @@ mod tests {
     }
 
     #[test]
+    fn each_flag_of_a_recipient_has_its_field() {
+        let plain = Fate {
+            fatal: Some(false),
+            blocked: false,
+            ..expected_recipient().fate.unwrap()
+        };
+        let cases = [
+            (recipient_flag(0), plain),
+            (
+                recipient_flag::RECIPIENT_FATAL,
+                Fate {
+                    fatal: Some(true),
+                    ..plain
+                },
+            ),
+            (
+                recipient_flag::RECIPIENT_UNDECIDED,
+                Fate {
+                    fatal: None,
+                    ..plain
+                },
+            ),
+            (
+                recipient_flag::RECIPIENT_STOPPED,
+                Fate {
+                    stopped: true,
+                    ..plain
+                },
+            ),
+            (
+                recipient_flag::RECIPIENT_TRACED,
+                Fate {
+                    traced: true,
+                    ..plain
+                },
+            ),
+            (
+                recipient_flag::RECIPIENT_SPARED_INIT,
+                Fate {
+                    spared_init: true,
+                    ..plain
+                },
+            ),
+        ];
+        for (flags, expected) in cases {
+            let wire = types::recipient {
+                flags,
+                ..wire_recipient()
+            };
+            assert_eq!(fate(&wire), Ok(Some(expected)));
+        }
+    }
+
+    fn wire_generated() -> types::generated {
+        types::generated {
+            header: header(record_kind::RECORD_SIGNAL),
+            origin: types::origin::ORIGIN_RLIMIT,
+            role: types::role::ROLE_SELF,
+            sig: 24,
+            si_code: 3,
+            flags: generated_flag(0b1_1111),
+            limit: 15,
+            limit_soft: 30,
+            limit_hard: u64::MAX,
+            address: 31,
+            tty_uid: 32,
+            tid: 33,
+            tty: padded(b"pts3"),
+            recipient: wire_recipient(),
+            sender: wire_process(100),
+        }
+    }
+
+    fn expected_generated() -> Generated {
+        Generated {
+            time_ns: 7,
+            origin: Origin::Rlimit,
+            signal: 24,
+            code: Some(3),
+            to_thread: true,
+            address: Some(31),
+            limit: Some(Limit {
+                number: 15,
+                soft: Some(30),
+                hard: None,
+            }),
+            tty: Comm(padded(b"pts3")),
+            tty_uid: Some(32),
+            tid: 33,
+            sender: Some((Role::Itself, expected_process(100))),
+            recipient: expected_recipient(),
+            oom: None,
+        }
+    }
+
+    #[test]
+    fn every_field_of_a_signal_that_no_call_sent_is_decoded() {
+        let event = Event::Generated(expected_generated());
+        let wire = wire_generated();
+        let bytes = bytes_of(&wire);
+        assert_eq!(decode(bytes), Ok((NUMBER, event)));
+        assert_eq!(decode(&bytes[..bytes.len() - 1]), Err(Malformed::Short));
+
+        let bare = types::generated {
+            role: types::role::ROLE_NONE,
+            flags: generated_flag(0),
+            ..wire_generated()
+        };
+        let event = Event::Generated(Generated {
+            code: None,
+            to_thread: false,
+            address: None,
+            limit: None,
+            tty_uid: None,
+            sender: None,
+            ..expected_generated()
+        });
+        let bytes = sent(&bare, GENERATED_HEAD, b"");
+        assert_eq!(decode(&bytes), Ok((NUMBER, event)));
+    }
+
+    #[test]
+    fn an_oom_killers_mark_has_figures_where_the_kernel_gives_them() {
+        let wire = types::oom_record {
+            header: header(record_kind::RECORD_OOM),
+            victim_tid: 1,
+            tid: 2,
+            total_vm: 3,
+            anon_rss: 4,
+            file_rss: 5,
+            shmem_rss: 6,
+            pgtables: 7,
+            oom_score_adj: -8,
+            has_figures: 1,
+        };
+        let expected = OomVictim {
+            time_ns: 7,
+            victim_tid: 1,
+            tid: 2,
+            figures: Some(OomFigures {
+                total_vm: 3,
+                anon_rss: 4,
+                file_rss: 5,
+                shmem_rss: 6,
+                pgtables: 7,
+                oom_score_adj: -8,
+            }),
+        };
+        let event = Event::Oom(expected);
+        assert_eq!(decode(bytes_of(&wire)), Ok((NUMBER, event)));
+        let bare = types::oom_record {
+            has_figures: 0,
+            ..wire
+        };
+        let event = Event::Oom(OomVictim {
+            figures: None,
+            ..expected
+        });
+        assert_eq!(decode(bytes_of(&bare)), Ok((NUMBER, event)));
+    }
+
+    #[test]
     fn an_outcome_of_a_later_kernel_is_kept() {
         let wire = types::recipient {
             outcome: outcome(9),
@@ -637,11 +867,24 @@ mod tests {
             ..wire_recipient()
         };
         assert_eq!(recipient(&unknown), Err(Malformed::Disposition(9)));
+        for origin in [types::origin::ORIGIN_CALL, types::origin::ORIGINS] {
+            let unknown = types::generated {
+                origin,
+                ..wire_generated()
+            };
+            let refusal = Malformed::Origin(origin.0);
+            assert_eq!(decode(bytes_of(&unknown)), Err(refusal));
+        }
+        let unknown = types::generated {
+            role: types::role::ROLES,
+            ..wire_generated()
+        };
+        assert_eq!(decode(bytes_of(&unknown)), Err(Malformed::Role(7)));
     }
 
     proptest! {
         #[test]
-        fn no_bytes_panic(kind in 0_u32..8, bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fn no_bytes_panic(kind in 0_u32..10, bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             let header = header(record_kind(kind));
             let _ = decode(&sent(&header, size_of::<types::header>(), &bytes));
         }

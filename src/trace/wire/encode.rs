@@ -7,7 +7,7 @@ use super::{
         skel::types,
     },
     layout::read,
-    numbers::{call_abi, syscall_kind},
+    numbers::{call_abi, kernel_signals, syscall_kind},
 };
 use crate::event::{Abi, Syscall};
 
@@ -26,6 +26,7 @@ pub fn filters(filters: &Filters, bank: u8) -> types::filters {
         syscalls: (syscalls.iter()).fold(0, |bits, &call| bits | 1 << syscall_kind(call).0),
         failed_only: filters.failed.into(),
         fatal_only: filters.fatal.into(),
+        kernel_signals: kernel_signals(filters.kernel_signals),
         bank,
         ..Default::default()
     }

@@ -11,6 +11,8 @@ use super::super::{options::COMM_MAX, skel::types};
 pub const CALL_HEAD: usize = offset_of!(types::call, recipient);
 /// Bytes of a recipient's record before the recipient, which comes last.
 const RECIPIENT_HEAD: usize = offset_of!(types::recipient_record, recipient);
+/// Bytes of a signal's record without its sender, which comes last.
+pub const GENERATED_HEAD: usize = offset_of!(types::generated, sender);
 /// Bytes of an image's record before its names.
 pub const IMAGE_HEAD: usize = offset_of!(types::image, data);
 /// Bytes of a cgroup's record before its path.
@@ -26,12 +28,15 @@ const _: () = {
 
     assert!(CALL_HEAD == size_of::<types::call>() - size_of::<types::recipient>());
     assert!(RECIPIENT_HEAD == size_of::<types::recipient_record>() - size_of::<types::recipient>());
+    assert!(GENERATED_HEAD == size_of::<types::generated>() - size_of::<types::process>());
     assert!(IMAGE_HEAD == 64);
     assert!(CGROUP_HEAD == 40);
 
     // `decode` reads the header before it knows the kind.
     assert!(offset_of!(types::call, header) == 0);
     assert!(offset_of!(types::recipient_record, header) == 0);
+    assert!(offset_of!(types::generated, header) == 0);
+    assert!(offset_of!(types::oom_record, header) == 0);
     assert!(offset_of!(types::image, header) == 0);
     assert!(offset_of!(types::cgroup_record, header) == 0);
     assert!(align_of::<types::call>() == 8);
@@ -55,6 +60,10 @@ unsafe impl Wire for types::header {}
 unsafe impl Wire for types::call {}
 // SAFETY: as for `header`.
 unsafe impl Wire for types::recipient_record {}
+// SAFETY: as for `header`.
+unsafe impl Wire for types::generated {}
+// SAFETY: as for `header`.
+unsafe impl Wire for types::oom_record {}
 // SAFETY: as for `header`.
 unsafe impl Wire for types::image {}
 // SAFETY: as for `header`.

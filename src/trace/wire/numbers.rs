@@ -5,23 +5,28 @@
 //! `match` has the C constant of each variant, a table has the variant of each
 //! number, and the compiler checks one against the other.
 
-use super::super::skel::types;
-use crate::event::{Abi, Disposition, Outcome, Syscall};
+use super::super::{options::KernelSignals, skel::types};
+use crate::event::{Abi, Disposition, Origin, Outcome, Role, Syscall};
 
 /// Each system call, at the index that is its number.
 const SYSCALLS: [Syscall; Syscall::ALL.len()] = Syscall::ALL;
 /// Each ABI, likewise.
 const ABIS: [Abi; Abi::ALL.len()] = Abi::ALL;
 /// Each known outcome, likewise.
-const OUTCOMES: [Outcome; 5] = [
+const OUTCOMES: [Outcome; 6] = [
     Outcome::Delivered,
     Outcome::Ignored,
     Outcome::AlreadyPending,
     Outcome::Overflow,
     Outcome::LostInfo,
+    Outcome::Continued,
 ];
 /// Each disposition, likewise.
 const DISPOSITIONS: [Disposition; Disposition::ALL.len()] = Disposition::ALL;
+/// Each origin, likewise.
+const ORIGINS: [Origin; Origin::ALL.len()] = Origin::ALL;
+/// Each role, at the index that is its number less 1: 0 stands for none.
+const ROLES: [Role; Role::ALL.len()] = Role::ALL;
 
 /// Checks that each variant is in its table at the index that is its number.
 macro_rules! assert_numbered {
@@ -40,6 +45,10 @@ assert_numbered!(SYSCALLS, syscall_kind);
 assert_numbered!(ABIS, call_abi);
 assert_numbered!(OUTCOMES, outcome_number);
 assert_numbered!(DISPOSITIONS, disposition_number);
+assert_numbered!(ORIGINS, origin_number);
+assert_numbered!(ROLES, role_index);
+const _: () = assert!(ORIGINS.len() == types::origin::ORIGINS.0 as usize);
+const _: () = assert!(ROLES.len() + 1 == types::role::ROLES.0 as usize);
 const _: () = assert!(SYSCALLS.len() == types::syscall_kind::SYSCALL_KINDS.0 as usize);
 
 /// The number of a system call.
@@ -81,6 +90,7 @@ const fn outcome_number(outcome: Outcome) -> types::outcome {
         Outcome::AlreadyPending => types::outcome::OUTCOME_ALREADY_PENDING,
         Outcome::Overflow => types::outcome::OUTCOME_OVERFLOW,
         Outcome::LostInfo => types::outcome::OUTCOME_LOST_INFO,
+        Outcome::Continued => types::outcome::OUTCOME_CONTINUED,
         Outcome::Unknown(number) => types::outcome(number),
     }
 }
@@ -106,4 +116,67 @@ const fn disposition_number(disposition: Disposition) -> types::disposition {
 /// The disposition of a number.
 pub fn disposition(disposition: types::disposition) -> Option<Disposition> {
     DISPOSITIONS.get(disposition.0 as usize).copied()
+}
+
+const fn origin_number(origin: Origin) -> types::origin {
+    match origin {
+        Origin::Call => types::origin::ORIGIN_CALL,
+        Origin::Fault => types::origin::ORIGIN_FAULT,
+        Origin::Timer => types::origin::ORIGIN_TIMER,
+        Origin::Child => types::origin::ORIGIN_CHILD,
+        Origin::ParentDeath => types::origin::ORIGIN_PARENT_DEATH,
+        Origin::Tty => types::origin::ORIGIN_TTY,
+        Origin::Hangup => types::origin::ORIGIN_HANGUP,
+        Origin::OrphanedGroup => types::origin::ORIGIN_ORPHANED_GROUP,
+        Origin::AsyncIo => types::origin::ORIGIN_ASYNC_IO,
+        Origin::Mqueue => types::origin::ORIGIN_MQUEUE,
+        Origin::Rlimit => types::origin::ORIGIN_RLIMIT,
+        Origin::Deadline => types::origin::ORIGIN_DEADLINE,
+        Origin::Oom => types::origin::ORIGIN_OOM,
+        Origin::CgroupKill => types::origin::ORIGIN_CGROUP_KILL,
+        Origin::PidNamespace => types::origin::ORIGIN_PID_NAMESPACE,
+        Origin::Reboot => types::origin::ORIGIN_REBOOT,
+        Origin::Seccomp => types::origin::ORIGIN_SECCOMP,
+        Origin::UserDispatch => types::origin::ORIGIN_USER_DISPATCH,
+        Origin::Ptrace => types::origin::ORIGIN_PTRACE,
+        Origin::Exec => types::origin::ORIGIN_EXEC,
+        Origin::Pipe => types::origin::ORIGIN_PIPE,
+        Origin::Perf => types::origin::ORIGIN_PERF,
+        Origin::PidfdClose => types::origin::ORIGIN_PIDFD_CLOSE,
+        Origin::Kernel => types::origin::ORIGIN_KERNEL,
+    }
+}
+
+/// The origin of a number.
+pub fn origin(origin: types::origin) -> Option<Origin> {
+    ORIGINS.get(origin.0 as usize).copied()
+}
+
+const fn role_number(role: Role) -> types::role {
+    match role {
+        Role::Itself => types::role::ROLE_SELF,
+        Role::Trigger => types::role::ROLE_TRIGGER,
+        Role::Caller => types::role::ROLE_CALLER,
+        Role::Writer => types::role::ROLE_WRITER,
+        Role::Tracer => types::role::ROLE_TRACER,
+        Role::Arranger => types::role::ROLE_ARRANGER,
+    }
+}
+
+const fn role_index(role: Role) -> types::role {
+    types::role(role_number(role).0 - 1)
+}
+
+/// The role of a number; none for that of no role.
+pub fn role(role: types::role) -> Option<Role> {
+    ROLES.get((role.0 as usize).checked_sub(1)?).copied()
+}
+
+/// The number of what is recorded of the signals that no call sent.
+pub const fn kernel_signals(kernel_signals: KernelSignals) -> types::kernel_signals {
+    match kernel_signals {
+        KernelSignals::None => types::kernel_signals::KERNEL_SIGNALS_NONE,
+        KernelSignals::Deadly => types::kernel_signals::KERNEL_SIGNALS_DEADLY,
+        KernelSignals::All => types::kernel_signals::KERNEL_SIGNALS_ALL,
+    }
 }
