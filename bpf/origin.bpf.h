@@ -26,6 +26,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "arch.bpf.h"
+#include "arranger.bpf.h"
 #include "call.bpf.h"
 #include "event.h"
 #include "process.bpf.h"
@@ -47,9 +48,6 @@
 #define SYS_USER_DISPATCH 2
 
 #define SCHED_DEADLINE 6
-#define RLIMIT_CPU 0
-#define RLIMIT_FSIZE 1
-#define RLIMIT_RTTIME 15
 #define RLIM_INFINITY (~0UL)
 
 /* Flags of a thread that works for io_uring or vhost. */
@@ -97,14 +95,21 @@ static __always_inline int is_on_own_stack(__u64 address)
 	return address - (__u64)CURRENT(stack) < STACK_SIZE;
 }
 
-/* Whether the hook runs in an interrupt. Its context lies on the stack in use. */
-static __always_inline int is_in_interrupt(void *ctx)
+/* The address in a pointer. To the verifier a pointer is no number; what is read from
+ * memory is.
+ */
+static __always_inline __u64 address_of(const void *pointer)
 {
 	__u64 address;
 
-	/* To the verifier, ctx is no number. Read from memory, it is. */
-	bpf_probe_read_kernel(&address, sizeof(address), &ctx);
-	return !is_on_own_stack(address);
+	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
+	return address;
+}
+
+/* Whether the hook runs in an interrupt. Its context lies on the stack in use. */
+static __always_inline int is_in_interrupt(void *ctx)
+{
+	return !is_on_own_stack(address_of(ctx));
 }
 
 static __always_inline void read_context(struct context *c, const struct signal *s,
@@ -145,7 +150,7 @@ static __always_inline int is_from_call(const struct signal *s, const struct con
 	if (!has_info(s))
 		return (__u64)s->info == INFO_NONE;
 	/* Timers keep theirs elsewhere. */
-	if (!is_on_own_stack((__u64)s->info))
+	if (!is_on_own_stack(address_of(s->info)))
 		return 0;
 	if (a->syscall >= SYSCALL_RT_SIGQUEUEINFO)
 		return 1;

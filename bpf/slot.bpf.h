@@ -69,8 +69,8 @@ struct slot {
 	__u64 looked_up_pid;
 	__s32 looked_up;
 	__s32 looked_up_how;
-	/* The call's last recipient, and when its process started. */
-	__u64 last_task;
+	/* The leader of the call's last recipient, and when it started. */
+	__u64 last_leader;
 	__u64 last_start_ns;
 	__u32 bank; /* of the filters that were in force at the entry */
 	__u32 witnessed; /* the witness sent the call */

@@ -48,9 +48,10 @@ static __always_inline int comes_after(const struct slot *slot, struct task_stru
 {
 	const int pgid = 2;
 	const __u64 link = bpf_core_field_offset(struct task_struct, pid_links[pgid]);
-	struct hlist_node *node = (void *)task + link;
+	__u64 leader = (__u64)BPF_CORE_READ(task, group_leader);
+	struct hlist_node *node = (void *)(leader + link);
 
-	if (slot->last_task == (__u64)task)
+	if (slot->last_leader == leader)
 		return 0;
 	/* kill(-1) walks all processes, oldest first. */
 	if (slot->call.syscall == SYSCALL_KILL && slot->call.target == -1)
@@ -58,7 +59,7 @@ static __always_inline int comes_after(const struct slot *slot, struct task_stru
 	for (int i = 0; i < MOST_BETWEEN; i++) {
 		/* Of the first, this is the list's head. */
 		node = (void *)BPF_CORE_READ(node, pprev);
-		if ((__u64)node == slot->last_task + link)
+		if ((__u64)node == slot->last_leader + link)
 			return 1;
 		if (!node)
 			return 0;
@@ -148,6 +149,7 @@ static __always_inline int add_recipient(void *ctx, struct slot *slot, const str
 {
 	struct recipient *r = &slot->call.recipient;
 	struct recipient_record *record = 0;
+	struct task_struct *task = s->task;
 
 	if (is_group_call(&slot->call)) {
 		record = start_recipient(&slot->call);
@@ -162,7 +164,7 @@ static __always_inline int add_recipient(void *ctx, struct slot *slot, const str
 	read_recipient(r, s->task, s->group, 1);
 	read_outcome(r, s->task, s->sig, s->group, s->result);
 	slot->call.recipient_count++;
-	slot->last_task = (__u64)s->task;
+	slot->last_leader = (__u64)BPF_CORE_READ(task, group_leader);
 	slot->last_start_ns = r->process.start_ns;
 	if (r->flags & (RECIPIENT_FATAL | RECIPIENT_UNDECIDED))
 		send_victim_image(ctx, s->task, &r->process, HOOK_WITNESS);
