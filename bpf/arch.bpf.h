@@ -189,10 +189,10 @@ static __always_inline int may_send_signal(__u32 nr)
 	return 0;
 }
 
-/* The first argument of the function that a kprobe is on. */
-static __always_inline struct pt_regs *first_arg(const struct pt_regs *ctx)
+/* One of the first three arguments of the function that a kprobe is on. */
+static __always_inline unsigned long function_arg(const struct pt_regs *ctx, const int n)
 {
-	return (void *)ctx->di;
+	return n == 0 ? ctx->di : n == 1 ? ctx->si : ctx->dx;
 }
 
 static __always_inline long returned(const struct pt_regs *ctx)
@@ -360,10 +360,10 @@ static __always_inline int may_send_signal(__u32 nr)
 	return 0;
 }
 
-/* The first argument of the function that a kprobe is on. */
-static __always_inline struct pt_regs *first_arg(const struct pt_regs *ctx)
+/* One of the first three arguments of the function that a kprobe is on. */
+static __always_inline unsigned long function_arg(const struct pt_regs *ctx, const int n)
 {
-	return (void *)ctx->regs[0];
+	return ctx->regs[n];
 }
 
 static __always_inline long returned(const struct pt_regs *ctx)
@@ -429,6 +429,15 @@ static __always_inline struct pt_regs *probed_regs(void)
 		BPF_CORE_READ(task, stack) + STACK_SIZE - bpf_core_type_size(struct pt_regs);
 
 	return are_from_user(regs) ? regs : 0;
+}
+
+/* The arguments of the system call behind a function that a kprobe is on. */
+static __always_inline void read_function_args(struct args *a, const struct pt_regs *ctx)
+{
+	struct pt_regs *regs = (void *)function_arg(ctx, 0);
+
+	a->abi = current_abi(saved_nr(regs, 0));
+	read_saved_args(a, regs, 0);
 }
 
 /* The result register of the current thread's call, as it is now. */

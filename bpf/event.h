@@ -43,6 +43,10 @@ enum record_kind {
 	RECORD_SIGNAL = 7,
 	/* The OOM killer marked a process as its victim. */
 	RECORD_OOM = 8,
+	/* Who arranged for a signal. It is sent before the signal's or its call's
+	 * own record.
+	 */
+	RECORD_ARRANGER = 9,
 };
 
 struct header {
@@ -300,6 +304,21 @@ struct oom_record {
 };
 
 _Static_assert(sizeof(struct oom_record) == 80, "wire record changed");
+
+/* Who arranged for a signal to a process that started then. */
+struct arranger {
+	__u64 start_ns;
+	struct process process;
+};
+
+/* Who arranged for the signal that thread `tid` made at `signal_time_ns`. */
+struct arranger_record {
+	struct header header;
+	__u64 signal_time_ns;
+	__u32 tid;
+	__u32 pad;
+	struct process process;
+};
 
 enum image_flag {
 	IMAGE_EXE_DELETED = 1 << 0,

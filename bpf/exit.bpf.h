@@ -26,6 +26,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "arch.bpf.h"
+#include "arranger.bpf.h"
 #include "call.bpf.h"
 #include "cgroup.bpf.h"
 #include "event.h"
@@ -46,6 +47,7 @@ static __always_inline void send_call(void *ctx, struct call *call, struct slot 
 	read_current(&call->sender);
 	send_image_once(ctx, task, &call->sender, slot ? &slot->image : 0, hook);
 	send_cgroup_once(ctx, task, call->sender.cgroup_key, slot ? &slot->sender_cgroup : 0, hook);
+	send_writer(ctx, &call->sender, call->header.time_ns, hook);
 	if (!(call->flags & CALL_HAS_RECIPIENT))
 		size = __builtin_offsetof(struct call, recipient);
 	send_record(ctx, &call->header, size, hook);

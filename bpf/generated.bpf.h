@@ -8,6 +8,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
+#include "arranger.bpf.h"
 #include "cgroup.bpf.h"
 #include "event.h"
 #include "filter.bpf.h"
@@ -153,9 +154,38 @@ static __always_inline void read_details(struct generated *g, const struct signa
 	}
 }
 
-/* Fills in who is behind the signal: the current process, the target, or nobody. */
-static __always_inline void read_behind(struct generated *g, const struct context *c)
+/* Who arranged for a signal of this origin. */
+static __always_inline const struct arranger *find_arranger(const struct generated *g,
+							    struct task_struct *task)
 {
+	const struct process *p = &g->recipient.process;
+
+	switch (g->origin) {
+	case ORIGIN_ASYNC_IO:
+		return owner_arranger(task, p);
+	case ORIGIN_RLIMIT:
+		return arranger_of(ARRANGED_LIMIT, p->tgid, p->start_ns);
+	case ORIGIN_PERF:
+		return arranger_of(ARRANGED_PERF, p->tgid, p->start_ns);
+	default:
+		return 0;
+	}
+}
+
+/*
+ * Fills in who is behind the signal: whoever arranged for it, the current process, the
+ * target, or nobody.
+ */
+static __always_inline void read_behind(struct generated *g, const struct signal *s,
+					const struct context *c)
+{
+	const struct arranger *a = find_arranger(g, s->task);
+
+	if (a) {
+		g->role = ROLE_ARRANGER;
+		g->sender = a->process;
+		return;
+	}
 	if (g->role == ROLE_NONE)
 		return;
 	if (g->role == ROLE_SELF && !c->self)
@@ -198,7 +228,7 @@ static __always_inline int fill_generated(struct generated *g, const struct sign
 	read_recipient(&g->recipient, s->task, s->group, 1);
 	read_outcome(&g->recipient, s->task, s->sig, s->group, s->result);
 	read_details(g, s);
-	read_behind(g, c);
+	read_behind(g, s, c);
 	return (f->kernel_signals == KERNEL_SIGNALS_ALL || is_deadly(g)) &&
 	       wants_target(f, &g->recipient) &&
 	       wants_other_sender(f, g->role == ROLE_NONE ? 0 : &g->sender);
@@ -221,6 +251,13 @@ static __always_inline void send_generated(void *ctx, const struct signal *s,
 	g = scratch(hook, SCRATCH_CALL);
 	if (!g || !fill_generated(g, s, c, f))
 		return;
+	if (g->origin == ORIGIN_FAULT && g->sig == SIGSEGV) {
+		const struct process *p = &g->recipient.process;
+		const struct arranger *a = arranger_of(ARRANGED_STACK_LIMIT, p->tgid, p->start_ns);
+
+		if (a)
+			send_arranger(ctx, a, g->header.time_ns, g->tid, hook);
+	}
 	send_identities(ctx, g, s, hook);
 	if (g->role == ROLE_NONE)
 		size = __builtin_offsetof(struct generated, sender);

@@ -44,6 +44,8 @@ union scratch {
 	struct recipient_record recipient;
 	struct generated generated;
 	struct oom_record oom;
+	struct arranger arranger;
+	struct arranger_record arranger_record;
 };
 
 enum hook {
@@ -54,7 +56,8 @@ enum hook {
 	/* A signal that an interrupt makes. */
 	HOOK_INTERRUPT = 4,
 	HOOK_OOM = 5,
-	HOOKS = 6,
+	HOOK_ARRANGER = 6,
+	HOOKS = 7,
 };
 
 enum scratch_use {

@@ -10,6 +10,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "arch.bpf.h"
+#include "arranger.bpf.h"
 #include "death.bpf.h"
 #include "entry.bpf.h"
 #include "event.h"
@@ -103,7 +104,7 @@ int raw_exit(struct raw_syscall_exit *ctx)
 SEC("kprobe")
 int kprobe_enter(struct pt_regs *ctx)
 {
-	return probe_function_entry(first_arg(ctx));
+	return probe_function_entry((void *)function_arg(ctx, 0));
 }
 
 SEC("kretprobe")
@@ -146,6 +147,71 @@ SEC("tracepoint/oom/mark_victim")
 int oom_victim(struct trace_event_raw_mark_victim *ctx)
 {
 	return probe_oom(ctx);
+}
+
+/* Who arranges for signals: where there are no kprobes, at the system calls. */
+SEC("tracepoint/syscalls/sys_enter_fcntl")
+int fcntl_arranged(struct syscall_trace_enter *ctx)
+{
+	return probe_fcntl(ctx, ctx->args[1], ctx->args[2]);
+}
+
+SEC("tracepoint/syscalls/sys_enter_ioctl")
+int ioctl_arranged(struct syscall_trace_enter *ctx)
+{
+	return probe_ioctl(ctx, ctx->args[1], ctx->args[2]);
+}
+
+SEC("tracepoint/syscalls/sys_enter_prlimit64")
+int prlimit_arranged(struct syscall_trace_enter *ctx)
+{
+	return probe_prlimit(ctx, ctx->args[0], ctx->args[1], ctx->args[2]);
+}
+
+SEC("tracepoint/syscalls/sys_enter_ptrace")
+int ptrace_arranged(struct syscall_trace_enter *ctx)
+{
+	return probe_ptrace(ctx, ctx->args[0], ctx->args[1]);
+}
+
+SEC("tracepoint/syscalls/sys_enter_perf_event_open")
+int perf_arranged(struct syscall_trace_enter *ctx)
+{
+	return probe_perf_open(ctx, ctx->args[0], ctx->args[1]);
+}
+
+/* (file, pid, type, force) */
+SEC("kprobe/__f_setown")
+int kprobe_owner(struct pt_regs *ctx)
+{
+	arrange_owner(ctx, (void *)function_arg(ctx, 1), function_arg(ctx, 2));
+	return 0;
+}
+
+/* (task, resource, new limit) */
+SEC("kprobe/security_task_setrlimit")
+int kprobe_limit(struct pt_regs *ctx)
+{
+	return probe_limit(ctx, (void *)function_arg(ctx, 0), function_arg(ctx, 1));
+}
+
+/* These two have the caller's registers as their argument. */
+SEC("kprobe")
+int kprobe_ptrace(struct pt_regs *ctx)
+{
+	struct args a;
+
+	read_function_args(&a, ctx);
+	return probe_ptrace(ctx, a.arg[0], a.arg[1]);
+}
+
+SEC("kprobe")
+int kprobe_perf(struct pt_regs *ctx)
+{
+	struct args a;
+
+	read_function_args(&a, ctx);
+	return probe_perf_open(ctx, a.arg[0], a.arg[1]);
 }
 
 /* (task, ...) */

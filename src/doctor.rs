@@ -77,6 +77,7 @@ fn trace_canary(report: &mut Report) {
         ring_bytes: RING_BYTES,
         args: Args::None,
         attach: Attach::Auto,
+        arrangers: true,
     };
     let mut tracer = match Tracer::load(&mut storage, &options) {
         Ok(tracer) => tracer,

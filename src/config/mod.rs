@@ -82,6 +82,7 @@ impl Config {
             ring_bytes: self.ring_size.in_memory(),
             args: self.args,
             attach: self.attach,
+            arrangers: self.arrangers,
         }
     }
 

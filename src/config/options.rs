@@ -238,6 +238,11 @@ options! {
             change: Restart,
         }
 
+        /// Remember who arranges for signals that come later: the owners of files,
+        /// limits of other processes, tracers [true or false] [default: true]
+        #[arg(value_name = "BOOL")]
+        arrangers: bool { default: true, file: "true or false", change: Restart }
+
         /// Size of each CPU's ring buffer [a power of two from 4K to 64M]
         /// [default: 4M]
         #[arg(value_name = "SIZE")]

@@ -32,13 +32,14 @@
 //! because this reading brought whatever could still come for them. Records from
 //! the witness come before calls, because a call's own record replaces them.
 
+mod arrange;
 mod join;
 mod oom;
 mod order;
 mod witness;
 
 pub use self::order::SLACK_NS;
-use self::{join::Joiner, oom::Victims, order::Orderer, witness::Witnessed};
+use self::{arrange::Arrangers, join::Joiner, oom::Victims, order::Orderer, witness::Witnessed};
 use crate::{
     event::{Batch, Recipient, Signal},
     loss::{Counters, Entry, Reason, What},
@@ -50,6 +51,7 @@ pub struct Correlator {
     joiner: Joiner,
     witnessed: Witnessed,
     victims: Victims,
+    arrangers: Arrangers,
     orderer: Orderer,
     /// Records that could not be decoded.
     malformed: u64,
@@ -65,6 +67,7 @@ impl Correlator {
             joiner: Joiner::default(),
             witnessed: Witnessed::new(exits_skippable),
             victims: Victims::default(),
+            arrangers: Arrangers::default(),
             orderer: Orderer::new(),
             malformed: 0,
             settled_skips: 0,
@@ -78,8 +81,12 @@ impl Correlator {
         for victim in &batch.oom_victims {
             self.victims.push(*victim);
         }
+        for arranger in &batch.arrangers {
+            self.arrangers.push(*arranger);
+        }
         for signal in &batch.generated {
-            self.orderer.push(Signal::Generated(*signal));
+            let signal = self.arrangers.complete(*signal);
+            self.orderer.push(Signal::Generated(signal));
         }
         for recipient in &batch.recipients {
             self.joiner.push(*recipient);
@@ -89,10 +96,12 @@ impl Correlator {
         }
         self.witnessed.start_batch();
         for call in &batch.witnesses {
-            self.witnessed.hold(*call);
+            let call = self.arrangers.complete_call(*call);
+            self.witnessed.hold(call);
         }
         for call in &batch.calls {
-            let call = self.witnessed.offer(*call);
+            let call = self.arrangers.complete_call(*call);
+            let call = self.witnessed.offer(call);
             if let Some(call) = call.and_then(|call| self.joiner.offer(call)) {
                 self.orderer.push(Signal::Call(call));
             }
@@ -142,6 +151,7 @@ impl Correlator {
         self.settled_skips = probe_skipped;
         self.joiner.forget_orphans(now_ns);
         self.victims.forget(now_ns);
+        self.arrangers.forget(now_ns);
     }
 
     /// What was lost so far, by reason. `gaps`: how many records are missing in the

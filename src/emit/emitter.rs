@@ -119,6 +119,7 @@ impl Emitter {
             signal,
             late,
             sender: (named.sender.as_ref()).map(|(sender, names)| (*sender, names)),
+            arranged_by: (named.arranged_by.as_ref()).map(|(by, names)| (*by, names)),
             target: (named.target.as_ref()).map(|(recipient, names)| (recipient, names)),
             users: &registry.users,
             clock: self.stamp.clock(),

@@ -41,7 +41,9 @@ pub struct JsonCache {
 impl JsonCache {
     /// Both sides of a signal with all of their texts. Names are those of the
     /// first signal of the same process since the last [`Self::forget`].
-    pub fn endpoints(&mut self, context: Context<'_>) -> Endpoints<&RawValue, &RawValue> {
+    pub fn endpoints<'a>(&mut self, context: Context<'a>) -> Endpoints<'a, &RawValue, &RawValue> {
+        let mut cutter = Cutter::new(Limits::STEPS[0]);
+        let arranged_by = Endpoints::<(), ()>::arranger(context, &mut cutter);
         let sender = context.sender.map(|(sender, names)| {
             (self.senders).get(sender.pid, *sender, |cutter| {
                 Sender::new(sender, names, context, cutter)
@@ -70,8 +72,9 @@ impl JsonCache {
         };
         Endpoints {
             sender: sender.map(|(sender, _)| sender),
+            arranged_by,
             target,
-            truncated: sender.is_some_and(|(_, cut)| cut) || target_cut,
+            truncated: sender.is_some_and(|(_, cut)| cut) || target_cut || cutter.has_cut(),
         }
     }
 

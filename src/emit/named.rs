@@ -13,6 +13,8 @@ pub struct NamedSignal<'a> {
     pub signal: &'a Signal,
     /// The process behind it, and its names.
     pub sender: Option<(&'a Process, Names)>,
+    /// Who arranged for it, if that is not the sender.
+    pub arranged_by: Option<(&'a Process, Names)>,
     /// The one process that it was for, if it was one and is known.
     pub target: Option<(Recipient, Names)>,
     /// The processes that a call to a group reached.
@@ -44,6 +46,8 @@ impl<'a> NamedSignal<'a> {
         Self {
             signal,
             sender,
+            arranged_by: (signal.arranged_by())
+                .map(|arranger| (arranger, registry.sender(arranger))),
             target: target.map(|recipient| (recipient, registry.target(&recipient.process))),
             group: (group.iter())
                 .map(|recipient| (recipient, registry.target(&recipient.process)))

@@ -2,7 +2,7 @@
 
 use super::{
     call::{Call, GroupRecipient},
-    generated::{Generated, OomVictim},
+    generated::{Arranger, Generated, OomVictim},
     process::{CgroupPath, Image},
 };
 
@@ -18,6 +18,8 @@ pub struct Batch {
     pub recipients: Vec<GroupRecipient>,
     /// Signals that no call sent.
     pub generated: Vec<Generated>,
+    /// Who arranged for signals. Each came before its signal's record.
+    pub arrangers: Vec<Arranger>,
     /// The OOM killer's victims.
     pub oom_victims: Vec<OomVictim>,
     /// Programs of processes that called, or were signalled, for the first
@@ -39,6 +41,7 @@ impl Batch {
         self.witnesses.clear();
         self.recipients.clear();
         self.generated.clear();
+        self.arrangers.clear();
         self.oom_victims.clear();
         self.images.clear();
         self.cgroups.clear();

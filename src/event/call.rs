@@ -205,6 +205,8 @@ pub struct Call {
     pub recipients_lost: u32,
     /// The target, if it is one process and is known.
     pub recipient: Option<Recipient>,
+    /// The tracer that wrote the registers or the code with which the call was made.
+    pub arranged_by: Option<Process>,
 }
 
 impl Call {

@@ -1,6 +1,7 @@
 //! A signal that no call sent.
 
 use super::{
+    call::CallKey,
     fate::Recipient,
     origin::{Origin, Role},
     process::{Comm, Process},
@@ -35,6 +36,17 @@ pub struct Generated {
     pub recipient: Recipient,
     /// The memory of the OOM killer's victim, where the kernel tells it.
     pub oom: Option<OomFigures>,
+    /// Who arranged for it, if that is not the sender.
+    pub arranged_by: Option<Process>,
+}
+
+/// Who arranged for a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arranger {
+    /// The signal: the thread that made it, and when; or its call.
+    pub signal: CallKey,
+    /// Who arranged for it.
+    pub process: Process,
 }
 
 /// A resource limit. None stands for no limit.

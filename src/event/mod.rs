@@ -16,7 +16,7 @@ pub use self::{
     batch::Batch,
     call::{Abi, Call, CallKey, GroupRecipient, Pidfd, Scope, SentInfo, Syscall},
     fate::{Disposition, Fate, Outcome, Recipient},
-    generated::{Generated, Limit, OomFigures, OomVictim},
+    generated::{Arranger, Generated, Limit, OomFigures, OomVictim},
     origin::{Origin, Role},
     process::{CgroupPath, Comm, Image, ImageKey, Process, Source},
     signal::Signal,
@@ -34,6 +34,8 @@ pub enum Event {
     Recipient(GroupRecipient),
     /// A signal that no call sent.
     Generated(Generated),
+    /// Who arranged for the signal or call whose record follows.
+    Arranger(Arranger),
     /// The OOM killer marked a victim.
     Oom(OomVictim),
     /// The program that runs in a process.

@@ -42,6 +42,7 @@ pub fn call(time_ns: u64) -> Call {
         recipient_count: 0,
         recipients_lost: 0,
         recipient: None,
+        arranged_by: None,
     }
 }
 
@@ -74,5 +75,6 @@ pub fn generated(time_ns: u64, origin: Origin, pid: u32) -> Generated {
             }),
         },
         oom: None,
+        arranged_by: None,
     }
 }

@@ -68,6 +68,14 @@ impl Signal {
         }
     }
 
+    /// Who arranged for it, if that is not the sender.
+    pub const fn arranged_by(&self) -> Option<&Process> {
+        match self {
+            Self::Call(call) => call.arranged_by.as_ref(),
+            Self::Generated(generated) => generated.arranged_by.as_ref(),
+        }
+    }
+
     /// The process that it is for, if that is one and is known.
     pub const fn recipient(&self) -> Option<&Recipient> {
         match self {

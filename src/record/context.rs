@@ -26,6 +26,8 @@ pub struct Context<'a> {
     pub late: bool,
     /// The process behind it, if there is one.
     pub sender: Option<(&'a event::Process, &'a Names)>,
+    /// Who arranged for it, if that is not the sender.
+    pub arranged_by: Option<(&'a event::Process, &'a Names)>,
     /// The one process that it is for, if it is one and is known.
     pub target: Option<(&'a event::Recipient, &'a Names)>,
     /// Names of users.

@@ -106,6 +106,47 @@ pub struct Process<'a> {
     pub pod_qos: Option<&'static str>,
 }
 
+/// The little that is said of a process that is neither sender nor target.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "brief")]
+pub struct Brief<'a> {
+    /// Process id, in the initial pid namespace.
+    pub pid: u32,
+    /// The thread's name, at most 15 bytes.
+    pub comm: Cow<'a, str>,
+    /// The executable's path in its mount namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exe: Option<&'a str>,
+    /// Real user id.
+    pub uid: u32,
+    /// The name that `/etc/passwd` has for `uid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<&'a str>,
+    /// When the process started: UTC, in RFC 3339, to the nanosecond.
+    pub start_time: Timestamp,
+}
+
+impl<'a> Brief<'a> {
+    /// The little that is said of a process.
+    pub fn new(
+        process: &'a event::Process,
+        names: &'a Names,
+        context: Context<'a>,
+        cutter: &mut Cutter,
+    ) -> Self {
+        let image = names.image.as_deref();
+        let user = context.users.user(process.uid);
+        Self {
+            pid: process.pid,
+            comm: text(process.comm.bytes()),
+            exe: (image.and_then(|image| image.exe.as_deref())).map(|exe| cutter.path(exe)),
+            uid: process.uid,
+            user: user.map(|user| cutter.name(user)),
+            start_time: context.clock.start_time(process.start_ns),
+        }
+    }
+}
+
 impl<'a> Process<'a> {
     /// What is known of a process.
     pub fn new(

@@ -9,6 +9,7 @@ use super::{
     details::Details,
     info::Info,
     limits::{Cutter, Limits},
+    process::Brief,
     relation::Relation,
     target::{Recipient, Sender, Target},
 };
@@ -92,6 +93,11 @@ pub struct Signal<'a, S = Sender<'a>, T = Target<'a>> {
     /// behind it, if there is one and it is known: see `sender_role`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender: Option<S>,
+    /// A process that arranged for the signal and is not the sender: a tracer that
+    /// wrote the registers or the code of the thread before it made the call, or
+    /// whoever set the stack limit of a process before it faulted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arranged_by: Option<Brief<'a>>,
     /// Whom the signal is for: what the call's arguments mean, or the process that
     /// the kernel signals.
     pub target: T,
@@ -138,25 +144,36 @@ pub struct Recipients<'a> {
 
 /// Both sides of a signal, as records or as their JSON.
 #[derive(Debug)]
-pub struct Endpoints<S, T> {
+pub struct Endpoints<'a, S, T> {
     /// The process behind it.
     pub sender: Option<S>,
+    /// Who arranged for it.
+    pub arranged_by: Option<Brief<'a>>,
     /// Whom it is for.
     pub target: T,
     /// Some text in them is incomplete.
     pub truncated: bool,
 }
 
-impl<'a> Endpoints<Sender<'a>, Target<'a>> {
+impl<'a> Endpoints<'a, Sender<'a>, Target<'a>> {
     /// With texts of these lengths at most.
     pub fn new(context: Context<'a>, limits: Limits) -> Self {
         let mut cutter = Cutter::new(limits);
         Self {
             sender: (context.sender)
                 .map(|(sender, names)| Sender::new(sender, names, context, &mut cutter)),
+            arranged_by: Self::arranger(context, &mut cutter),
             target: Target::new(context, &mut cutter),
             truncated: cutter.has_cut(),
         }
+    }
+}
+
+impl<'a, S, T> Endpoints<'a, S, T> {
+    /// Who arranged for a signal.
+    pub fn arranger(context: Context<'a>, cutter: &mut Cutter) -> Option<Brief<'a>> {
+        let (process, names) = context.arranged_by?;
+        Some(Brief::new(process, names, context, cutter))
     }
 }
 
@@ -165,7 +182,7 @@ impl<'a, S, T> Signal<'a, S, T> {
     pub fn new(
         head: Head<'a>,
         context: Context<'a>,
-        endpoints: Endpoints<S, T>,
+        endpoints: Endpoints<'a, S, T>,
         recipients: &'a [Box<RawValue>],
     ) -> Self {
         let signal = context.signal;
@@ -194,6 +211,7 @@ impl<'a, S, T> Signal<'a, S, T> {
             truncated: endpoints.truncated,
             details: Details::new(context),
             sender: endpoints.sender,
+            arranged_by: endpoints.arranged_by,
             target: endpoints.target,
             relation: Relation::new(context),
             recipient_count: call.filter(reached_group).map(|call| call.recipient_count),

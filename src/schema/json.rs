@@ -235,6 +235,7 @@ mod tests {
                 signal,
                 late: true,
                 sender: signal.sender().map(|sender| (sender, &self.names)),
+                arranged_by: signal.arranged_by().map(|by| (by, &self.names)),
                 target: signal.recipient().map(|known| (known, &self.names)),
                 users: &self.users,
                 clock: &self.clock,
@@ -340,6 +341,7 @@ mod tests {
                     tty: Comm(*b"pts/\xff\n\0\0\0\0\0\0\0\0\0\0"),
                     tty_uid: Some(u32::MAX),
                     sender: role.map(|role| (role, process(1))),
+                    arranged_by: Some(process(3)),
                     oom: Some(OomFigures {
                         total_vm: 1,
                         anon_rss: 2,

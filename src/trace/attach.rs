@@ -266,7 +266,7 @@ impl Coverage {
 }
 
 /// Checks that this kernel supports kprobes.
-fn kprobes() -> Result<()> {
+pub(super) fn kprobes() -> Result<()> {
     const PMU: &str = "/sys/bus/event_source/devices/kprobe/type";
     let loads = (ProgramType::Kprobe.is_supported()).is_ok_and(|supported| supported);
     if loads && Path::new(PMU).exists() {

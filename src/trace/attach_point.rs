@@ -50,6 +50,14 @@ impl AttachPoint {
         }
     }
 
+    /// The entry of a kernel function, for a program of its own.
+    pub(super) fn function(program: &'static str, function: &str) -> Self {
+        Self {
+            program,
+            ..Self::kprobe(function, true)
+        }
+    }
+
     /// The entry of a kernel function.
     pub(super) fn kprobe(function: &str, optional: bool) -> Self {
         Self {
@@ -87,6 +95,13 @@ impl AttachPoint {
 const PREFIXES: [&str; 3] = ["__x64_sys_", "__ia32_sys_", "__ia32_compat_sys_"];
 #[cfg(not(target_arch = "x86_64"))]
 const PREFIXES: [&str; 3] = ["__arm64_sys_", "__arm64_sys_", "__arm64_compat_sys_"];
+
+/// The functions behind a system call that has one for native callers and one for
+/// 32-bit callers.
+pub(super) fn functions_of(syscall: &str) -> [String; 2] {
+    let [native, _, translated] = PREFIXES;
+    [native, translated].map(|prefix| format!("{prefix}{syscall}"))
+}
 
 /// The functions behind native callers' system calls.
 pub(super) fn native_functions() -> Vec<String> {

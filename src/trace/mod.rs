@@ -48,6 +48,7 @@
 //! `ring_absent`. [`Tracer::follow_cpus`] notices both and makes all rings
 //! again.
 
+mod arrange;
 mod attach;
 mod attach_point;
 mod counters;
@@ -75,6 +76,7 @@ use libbpf_rs::{
 };
 
 use self::{
+    arrange::Arrangements,
     attach::{Coverage, Plan},
     globals::Globals,
     libbpf_log::{capture_warnings, explain},
@@ -101,6 +103,9 @@ pub struct Tracer<'obj> {
     coverage: Coverage,
     /// Why the plan was given up for its fallback.
     refusal: Option<String>,
+    arrangements: Arrangements,
+    /// What is not seen of arrangements.
+    unseen: Option<&'static str>,
     skips: counters::Skips,
 }
 
@@ -114,7 +119,12 @@ impl<'obj> Tracer<'obj> {
         preflight::check()?;
         let cpus = libbpf_rs::num_possible_cpus().map_err(explain)?;
         let plan = Plan::new(options.attach)?;
-        let mut skel = load(storage, plan)?;
+        let arrangements = match (options.arrangers, attach::kprobes()) {
+            (false, _) => Arrangements::Unseen,
+            (true, Ok(())) => Arrangements::Kprobes,
+            (true, Err(_)) => Arrangements::Tracepoints,
+        };
+        let mut skel = load(storage, plan, arrangements)?;
         let globals = Globals::new(skel.maps.bss_data.take(), cpus)?;
         let mut tracer = Self {
             links: Vec::new(),
@@ -124,6 +134,8 @@ impl<'obj> Tracer<'obj> {
             plan,
             coverage: plan.coverage(false),
             refusal: None,
+            arrangements,
+            unseen: None,
             skips: counters::Skips::default(),
         };
         tracer.set_filters(&options.filters)?;
@@ -163,6 +175,7 @@ impl<'obj> Tracer<'obj> {
             attached = plan.attach(self.skel.object_mut());
         }
         self.links = attached.links;
+        self.unseen = (self.arrangements).attach(self.skel.object_mut(), &mut self.links);
         self.coverage = attached.coverage;
         self.globals.set_exits_probed(self.coverage.exits_probed());
         self.globals.start();
@@ -181,7 +194,9 @@ impl<'obj> Tracer<'obj> {
 
     /// What is not seen in full.
     pub fn uncovered(&self) -> Vec<&'static str> {
-        self.coverage.uncovered()
+        let mut uncovered = self.coverage.uncovered();
+        uncovered.extend(self.unseen);
+        uncovered
     }
 
     /// The kernel may skip exit probes: see
@@ -273,14 +288,18 @@ impl<'obj> Tracer<'obj> {
     }
 }
 
-fn load<'obj>(storage: &'obj mut Storage, plan: Plan) -> Result<SigtrailSkel<'obj>> {
+fn load<'obj>(
+    storage: &'obj mut Storage,
+    plan: Plan,
+    arrangements: Arrangements,
+) -> Result<SigtrailSkel<'obj>> {
     let mut open = SigtrailSkelBuilder::default()
         .open(storage)
         .map_err(explain)
         .context("opening the BPF object")?;
     for mut program in open.open_object_mut().progs_mut() {
-        let needed = plan.needs(&program.name().to_string_lossy());
-        program.set_autoload(needed);
+        let name = program.name().to_string_lossy().into_owned();
+        program.set_autoload(plan.needs(&name) || arrangements.need(&name));
     }
     open.load()
         .map_err(explain)
@@ -300,5 +319,7 @@ fn unlink(links: Vec<Link>) {
 
 /// Records that no ring was there for.
 fn absent(globals: &Globals<'_>) -> u64 {
-    (globals.counters()).map(|cpu| cpu.ring_absent).sum()
+    (globals.counters())
+        .map(|cpu| cpu.ring_absent + cpu.signals_absent)
+        .sum()
 }

@@ -13,6 +13,8 @@ pub struct Options {
     pub args: Args,
     /// How the system calls are hooked.
     pub attach: Attach,
+    /// Whether to remember who arranges for signals.
+    pub arrangers: bool,
 }
 
 /// How to hook the system calls.

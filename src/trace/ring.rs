@@ -66,6 +66,7 @@ impl Received {
             Event::Witness(call) => batch.witnesses.push(call),
             Event::Recipient(recipient) => batch.recipients.push(recipient),
             Event::Generated(signal) => batch.generated.push(signal),
+            Event::Arranger(arranger) => batch.arrangers.push(arranger),
             Event::Oom(victim) => batch.oom_victims.push(victim),
             Event::Image(image) => batch.images.push(image),
             Event::Cgroup(cgroup) => batch.cgroups.push(cgroup),

@@ -6,9 +6,9 @@ use super::{
     numbers,
 };
 use crate::event::{
-    Call, CallKey, CgroupPath, Comm, Event, Fate, Generated, GroupRecipient, Image, ImageKey,
-    Limit, OomFigures, OomVictim, Origin, Pidfd, Process, Recipient, RecordNumber, Scope, SentInfo,
-    Source, Syscall,
+    Arranger, Call, CallKey, CgroupPath, Comm, Event, Fate, Generated, GroupRecipient, Image,
+    ImageKey, Limit, OomFigures, OomVictim, Origin, Pidfd, Process, Recipient, RecordNumber, Scope,
+    SentInfo, Source, Syscall,
 };
 
 /// Why a record was refused.
@@ -51,6 +51,7 @@ pub fn decode(bytes: &[u8]) -> Result<(RecordNumber, Event), Malformed> {
         types::record_kind::RECORD_WITNESS => Event::Witness(call(bytes)?),
         types::record_kind::RECORD_RECIPIENT => Event::Recipient(group_recipient(bytes)?),
         types::record_kind::RECORD_SIGNAL => Event::Generated(generated(bytes)?),
+        types::record_kind::RECORD_ARRANGER => Event::Arranger(arranger(bytes)?),
         types::record_kind::RECORD_OOM => Event::Oom(oom(bytes)?),
         types::record_kind::RECORD_IMAGE => Event::Image(image(bytes)?),
         types::record_kind::RECORD_CANARY => Event::Canary,
@@ -105,6 +106,7 @@ fn call(bytes: &[u8]) -> Result<Call, Malformed> {
         recipient_count: wire.recipient_count,
         recipients_lost: wire.recipients_refused,
         recipient,
+        arranged_by: None,
     })
 }
 
@@ -152,6 +154,18 @@ fn generated(bytes: &[u8]) -> Result<Generated, Malformed> {
         sender,
         recipient: recipient(&wire.recipient)?,
         oom: None,
+        arranged_by: None,
+    })
+}
+
+fn arranger(bytes: &[u8]) -> Result<Arranger, Malformed> {
+    let wire: types::arranger_record = read(bytes, size_of::<types::arranger_record>())?;
+    Ok(Arranger {
+        signal: CallKey {
+            tid: wire.tid,
+            time_ns: wire.signal_time_ns,
+        },
+        process: process(&wire.process),
     })
 }
 
@@ -438,6 +452,7 @@ mod tests {
             recipient_count: 4,
             recipients_lost: 2,
             recipient: None,
+            arranged_by: None,
         }
     }
 
@@ -695,6 +710,7 @@ mod tests {
             sender: Some((Role::Itself, expected_process(100))),
             recipient: expected_recipient(),
             oom: None,
+            arranged_by: None,
         }
     }
 
@@ -722,6 +738,25 @@ mod tests {
         });
         let bytes = sent(&bare, GENERATED_HEAD, b"");
         assert_eq!(decode(&bytes), Ok((NUMBER, event)));
+    }
+
+    #[test]
+    fn an_arranger_names_its_signal() {
+        let wire = types::arranger_record {
+            header: header(record_kind::RECORD_ARRANGER),
+            signal_time_ns: 9,
+            tid: 10,
+            pad: 0,
+            process: wire_process(100),
+        };
+        let event = Event::Arranger(Arranger {
+            signal: CallKey {
+                tid: 10,
+                time_ns: 9,
+            },
+            process: expected_process(100),
+        });
+        assert_eq!(decode(bytes_of(&wire)), Ok((NUMBER, event)));
     }
 
     #[test]
@@ -850,8 +885,8 @@ mod tests {
         assert_eq!(decode(&[]), Err(Malformed::Short));
         let short = &call_bytes(&wire_call())[..CALL_HEAD - 1];
         assert_eq!(decode(short), Err(Malformed::Short));
-        let unknown = header(record_kind(9));
-        assert_eq!(decode(bytes_of(&unknown)), Err(Malformed::Kind(9)));
+        let unknown = header(record_kind(99));
+        assert_eq!(decode(bytes_of(&unknown)), Err(Malformed::Kind(99)));
         let unknown = types::call {
             syscall: syscall_kind::SYSCALL_KINDS,
             ..wire_call()
@@ -884,7 +919,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic(kind in 0_u32..10, bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fn no_bytes_panic(kind in 0_u32..11, bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             let header = header(record_kind(kind));
             let _ = decode(&sent(&header, size_of::<types::header>(), &bytes));
         }

@@ -36,6 +36,7 @@ const _: () = {
     assert!(offset_of!(types::call, header) == 0);
     assert!(offset_of!(types::recipient_record, header) == 0);
     assert!(offset_of!(types::generated, header) == 0);
+    assert!(offset_of!(types::arranger_record, header) == 0);
     assert!(offset_of!(types::oom_record, header) == 0);
     assert!(offset_of!(types::image, header) == 0);
     assert!(offset_of!(types::cgroup_record, header) == 0);
@@ -62,6 +63,8 @@ unsafe impl Wire for types::call {}
 unsafe impl Wire for types::recipient_record {}
 // SAFETY: as for `header`.
 unsafe impl Wire for types::generated {}
+// SAFETY: as for `header`.
+unsafe impl Wire for types::arranger_record {}
 // SAFETY: as for `header`.
 unsafe impl Wire for types::oom_record {}
 // SAFETY: as for `header`.
