@@ -5,6 +5,8 @@
 
 #include "vmlinux.h"
 
+#include <bpf/bpf_core_read.h>
+
 #include "arch.bpf.h"
 #include "call.bpf.h"
 #include "event.h"
@@ -38,7 +40,7 @@ static __always_inline int probe_entry(const struct args *a)
 }
 
 /* The entry of any system call, in any ABI. */
-static __always_inline int probe_raw_entry(const struct raw_syscall_enter *ctx)
+static __always_inline int probe_raw_entry(const struct trace_event_raw_sys_enter *ctx)
 {
 	struct args a;
 
@@ -48,8 +50,12 @@ static __always_inline int probe_raw_entry(const struct raw_syscall_enter *ctx)
 	a.syscall = syscall_of(ctx->id, a.abi);
 	if (a.syscall == NO_SYSCALL)
 		return 0;
-	for (int i = 0; i < 4; i++)
-		a.arg[i] = a.abi == ABI_NATIVE ? ctx->args[i] : (__u32)ctx->args[i];
+	for (int i = 0; i < 4; i++) {
+		/* Read as memory: the compiler would add to the context's address. */
+		__u64 arg = BPF_CORE_READ(ctx, args[i]);
+
+		a.arg[i] = a.abi == ABI_NATIVE ? arg : (__u32)arg;
+	}
 	return probe_entry(&a);
 }
 

@@ -86,13 +86,13 @@ int syscall_exit(struct syscall_trace_exit *ctx)
 
 /* Calls in all ABIs, at the price of a look at each system call of the machine. */
 SEC("tracepoint/raw_syscalls/sys_enter")
-int raw_enter(struct raw_syscall_enter *ctx)
+int raw_enter(struct trace_event_raw_sys_enter *ctx)
 {
 	return probe_raw_entry(ctx);
 }
 
 SEC("tracepoint/raw_syscalls/sys_exit")
-int raw_exit(struct raw_syscall_exit *ctx)
+int raw_exit(struct trace_event_raw_sys_exit *ctx)
 {
 	return probe_raw_exit(ctx, ctx->id, ctx->ret);
 }

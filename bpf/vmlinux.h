@@ -167,6 +167,14 @@ struct idr {
 	unsigned int idr_base;
 };
 
+struct mnt_namespace {
+	struct ns_common ns;
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+
 struct pid_namespace {
 	struct idr idr;
 	struct task_struct *child_reaper;
@@ -390,6 +398,28 @@ struct task_struct {
 	struct css_set *cgroups;
 };
 
+/* As BTF has them: on 6.1 with PREEMPT_RT, trace_entry has one member more. */
+struct trace_event_raw_sys_enter {
+	long id;
+	unsigned long args[6];
+};
+
+struct trace_event_raw_sys_exit {
+	long id;
+	long ret;
+};
+
+/* Up to 6.7 it has the pid alone. */
+struct trace_event_raw_mark_victim {
+	int pid;
+	unsigned long total_vm;
+	unsigned long anon_rss;
+	unsigned long file_rss;
+	unsigned long shmem_rss;
+	unsigned long pgtables;
+	short oom_score_adj;
+};
+
 #pragma clang attribute pop
 
 /* Kernel functions that programs may call where the kernel has them. */
@@ -404,18 +434,6 @@ struct trace_entry {
 	int pid;
 };
 
-/* Up to 6.7 it has the pid alone. */
-struct trace_event_raw_mark_victim {
-	struct trace_entry ent;
-	int pid;
-	unsigned long total_vm;
-	unsigned long anon_rss;
-	unsigned long file_rss;
-	unsigned long shmem_rss;
-	unsigned long pgtables;
-	short oom_score_adj;
-} __attribute__((preserve_access_index));
-
 struct syscall_trace_enter {
 	struct trace_entry ent;
 	int nr;
@@ -425,18 +443,6 @@ struct syscall_trace_enter {
 struct syscall_trace_exit {
 	struct trace_entry ent;
 	int nr;
-	long ret;
-};
-
-struct raw_syscall_enter {
-	struct trace_entry ent;
-	long id;
-	unsigned long args[6];
-};
-
-struct raw_syscall_exit {
-	struct trace_entry ent;
-	long id;
 	long ret;
 };
 
