@@ -144,23 +144,18 @@ static __always_inline void arrange_owner(void *ctx, struct pid *pid, __u32 type
 		remember(ctx, ARRANGED_OWNER_GROUP, read_upid(pid, 0).nr, member);
 }
 
-static __always_inline struct pid *current_find_pid(__s32 number)
+static __always_inline struct pid *own_find_pid(__s32 number)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-
-	if (!bpf_core_field_exists(struct pid_namespace, idr))
-		return 0;
-	return find_pid(read_upid(pid, BPF_CORE_READ(pid, level)).ns, number);
+	return current_find_pid(number, current_ns_level());
 }
 
 /* The number of F_SETOWN and of the ioctls. */
 static __always_inline void arrange_owner_number(void *ctx, __s32 number)
 {
 	if (number > 0)
-		arrange_owner(ctx, current_find_pid(number), ARRANGED_OWNER_PROCESS);
+		arrange_owner(ctx, own_find_pid(number), ARRANGED_OWNER_PROCESS);
 	else if (number < 0)
-		arrange_owner(ctx, current_find_pid(-number), ARRANGED_OWNER_GROUP);
+		arrange_owner(ctx, own_find_pid(-number), ARRANGED_OWNER_GROUP);
 }
 
 static __always_inline int probe_fcntl(void *ctx, __u32 cmd, unsigned long arg)
@@ -175,7 +170,7 @@ static __always_inline int probe_fcntl(void *ctx, __u32 cmd, unsigned long arg)
 		arrange_owner_number(ctx, arg);
 	else if (cmd == F_SETOWN_EX && !bpf_probe_read_user(&owner, sizeof(owner), (void *)arg) &&
 		 owner.pid > 0)
-		arrange_owner(ctx, current_find_pid(owner.pid), owner.type);
+		arrange_owner(ctx, own_find_pid(owner.pid), owner.type);
 	return 0;
 }
 
@@ -203,7 +198,7 @@ static __always_inline int probe_prlimit(void *ctx, __s32 pid, __u32 resource,
 {
 	if (pid <= 0 || !new_limit)
 		return 0;
-	return probe_limit(ctx, pid_task(current_find_pid(pid)), resource);
+	return probe_limit(ctx, pid_task(own_find_pid(pid)), resource);
 }
 
 /* A tracer may write what its tracee does next into its registers or its code. */
@@ -214,7 +209,7 @@ static __always_inline int probe_ptrace(void *ctx, __u32 request, __s32 tid)
 	if (request != PTRACE_SETREGS && request != PTRACE_SETREGSET && request != PTRACE_POKEUSR &&
 	    request != PTRACE_POKETEXT && request != PTRACE_POKEDATA)
 		return 0;
-	task = pid_task(current_find_pid(tid));
+	task = pid_task(own_find_pid(tid));
 	if (!task || !BPF_CORE_READ(task, ptrace) ||
 	    (__u32)BPF_CORE_READ(task, parent, tgid) != bpf_get_current_pid_tgid() >> 32)
 		return 0;
@@ -230,7 +225,7 @@ static __always_inline int probe_perf_open(void *ctx, unsigned long attr, __s32 
 	if (pid > 0 &&
 	    !bpf_probe_read_user(&flags, sizeof(flags), (void *)(attr + PERF_ATTR_FLAGS)) &&
 	    flags & PERF_ATTR_SIGTRAP)
-		arrange(ctx, ARRANGED_PERF, pid_task(current_find_pid(pid)));
+		arrange(ctx, ARRANGED_PERF, pid_task(own_find_pid(pid)));
 	return 0;
 }
 

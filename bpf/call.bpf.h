@@ -232,6 +232,7 @@ static __always_inline void start_call(struct call *call, const struct args *a)
 	call->sig = args_sig(a);
 	call->recipient_count = 0;
 	call->recipients_refused = 0;
+	call->spared_count = 0;
 	if (info)
 		read_sent_info(call, info);
 	if (a->syscall == SYSCALL_PIDFD_SEND_SIGNAL)

@@ -83,11 +83,13 @@ struct process {
 	__u32 pid_ns; /* that namespace's inode */
 	__u32 ns_level; /* its depth; 0 is the initial one */
 	enum process_flag flags;
+	__u32 mnt_ns; /* its mount namespace's inode; 0: it has left it */
+	__u32 pad;
 	__u8 comm[COMM_LEN];
 	__u8 parent_comm[COMM_LEN];
 };
 
-_Static_assert(sizeof(struct process) == 104, "wire record changed");
+_Static_assert(sizeof(struct process) == 112, "wire record changed");
 
 /* What the kernel did with a signal, as signal_generate gives it. */
 enum outcome {
@@ -134,7 +136,7 @@ struct recipient {
 	enum recipient_flag flags;
 };
 
-_Static_assert(sizeof(struct recipient) == 120, "wire record changed");
+_Static_assert(sizeof(struct recipient) == 128, "wire record changed");
 
 enum syscall_kind {
 	SYSCALL_KILL = 0,
@@ -159,7 +161,7 @@ enum call_flag {
 	 * Arguments are from the saved registers, the time is that of the exit.
 	 */
 	CALL_ENTRY_MISSING = 1 << 0,
-	/* `recipient` is filled in and sent. */
+	/* `recipient` is filled in and sent. Of a call to a group it is the leader. */
 	CALL_HAS_RECIPIENT = 1 << 1,
 	/* A filter needs the target, which the kernel side could not find. */
 	CALL_UNDECIDED = 1 << 2,
@@ -201,12 +203,12 @@ struct call {
 	__s32 si_pid; /* the sender's pid and uid, as it claims them in the siginfo */
 	__u32 si_uid;
 	__u32 ns_uid; /* its real uid, as its own user namespace numbers it */
-	__u32 pad;
+	__u32 spared_count; /* members of the group that were not signalled */
 
 	struct process sender;
 	struct recipient recipient;
 };
-_Static_assert(sizeof(struct call) == 320, "wire record changed");
+_Static_assert(sizeof(struct call) == 336, "wire record changed");
 
 /* A recipient of the call that thread `tid` entered at `call_time_ns`. */
 struct recipient_record {
@@ -287,7 +289,7 @@ struct generated {
 	struct process sender; /* sent if `role` is not ROLE_NONE */
 };
 
-_Static_assert(sizeof(struct generated) == 320, "wire record changed");
+_Static_assert(sizeof(struct generated) == 336, "wire record changed");
 
 /* The memory figures are in KiB, and there from 6.8 on. */
 struct oom_record {

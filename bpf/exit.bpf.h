@@ -83,7 +83,9 @@ static __always_inline void finish_call(void *ctx, struct call *call, struct slo
 	/* The descriptor was no pidfd, whatever its file looked like. */
 	if (ret == -EBADF)
 		call->pidfd_pid = 0;
-	if (!call->recipient_count)
+	if (is_group_call(call))
+		look_up_group(ctx, call, slot, hook);
+	else if (!call->recipient_count)
 		look_up_target(ctx, call, slot, hook);
 	if (wants_finished(f, call, slot))
 		send_call(ctx, call, slot, hook);

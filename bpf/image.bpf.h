@@ -87,12 +87,23 @@ static __always_inline int is_known(const struct image_id *known, const struct i
 	       known->epoch == id->epoch;
 }
 
+/* Only the kernel side may look at process 1 whatever the poller's capabilities. */
+static __always_inline void find_host_mnt_ns(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+
+	if (!host_mnt_ns && pid)
+		host_mnt_ns =
+			BPF_CORE_READ(read_upid(pid, 0).ns, child_reaper, nsproxy, mnt_ns, ns.inum);
+}
+
 /* Fills in all but the arguments. */
 static __always_inline void start_image(struct image *image, struct task_struct *task,
 					struct mm_struct *mm, const struct process *p,
 					enum hook hook)
 {
 	image->header.time_ns = bpf_ktime_get_ns();
+	find_host_mnt_ns(task);
 	image->header.kind = RECORD_IMAGE;
 	image->start_ns = p->start_ns;
 	image->tgid = p->tgid;

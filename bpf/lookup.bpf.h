@@ -60,16 +60,22 @@ static __always_inline struct task_struct *pid_task(struct pid *pid)
 	return link ? (void *)link - bpf_core_field_offset(struct task_struct, pid_links) : 0;
 }
 
+/* The struct pid of a number in the current process's namespace of this level. */
+static __always_inline struct pid *current_find_pid(__s32 number, __u32 level)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+
+	if (!bpf_core_field_exists(struct pid_namespace, idr))
+		return 0;
+	return find_pid(read_upid(pid, level).ns, number);
+}
+
 /* `level` is that of the number's namespace: the sender's own, or one above. */
 static __always_inline struct task_struct *find_task(__s32 number, __u32 level)
 {
-	struct task_struct *sender = (void *)bpf_get_current_task();
-	struct pid *pid = BPF_CORE_READ(sender, thread_pid);
+	struct pid *pid = current_find_pid(number, level);
 
-	if (!bpf_core_field_exists(struct pid_namespace, idr) ||
-	    !bpf_core_field_exists(struct task_struct, pid_links))
-		return 0;
-	pid = find_pid(read_upid(pid, level).ns, number);
 	return pid ? pid_task(pid) : 0;
 }
 
@@ -156,6 +162,75 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 	}
 	if (may_ask)
 		bpf_task_release(task);
+}
+
+/* Most members of a group that are counted. */
+#define MOST_MEMBERS 256
+
+/*
+ * Counts the members of a process group that were there at a time; 0 if there are too
+ * many. As read_exe, it takes only numbers.
+ */
+__noinline __u64 count_members(__u64 group, __u64 time_ns)
+{
+	const int pgid = 2;
+	struct pid *pid = (struct pid *)group;
+	struct hlist_node *link = BPF_CORE_READ(pid, tasks[pgid].first);
+	__u64 count = 0;
+
+	for (int i = 0; i < MOST_MEMBERS; i++) {
+		struct task_struct *task =
+			(void *)link - bpf_core_field_offset(struct task_struct, pid_links[pgid]);
+
+		if (!link)
+			return count;
+		count += BPF_CORE_READ(task, start_time) < time_ns;
+		link = BPF_CORE_READ(link, next);
+	}
+	return 0;
+}
+
+/* The group that a call is for; 0 if it is for all processes, or is not known. */
+static __always_inline struct pid *called_group(const struct call *call)
+{
+	const int pgid = 2;
+	struct task_struct *sender = (void *)bpf_get_current_task();
+
+	if (call->syscall == SYSCALL_PIDFD_SEND_SIGNAL)
+		return current_find_pid(call->pidfd_pid, 0);
+	if (!call->target)
+		return BPF_CORE_READ(sender, signal, pids[pgid]);
+	return call->target < -1 ? current_find_pid(-call->target, current_ns_level()) : 0;
+}
+
+/*
+ * Finds out whom a call to a group spared, and then whom it meant: the leader. Members
+ * that were signalled may be gone by now, so the count is the least that it can be.
+ */
+static __always_inline void look_up_group(void *ctx, struct call *call, struct slot *slot,
+					  enum hook hook)
+{
+	struct pid *group = called_group(call);
+	struct recipient *r = &call->recipient;
+	struct task_struct *leader;
+	__u64 members;
+
+	if (!group || (!call->sig && !call->ret))
+		return;
+	members = count_members((__u64)group, call->header.time_ns);
+	if (call->sig > 0 && call->sig <= 64 && members > call->recipient_count)
+		call->spared_count = members - call->recipient_count;
+	if (!call->ret && !call->spared_count)
+		return;
+	leader = pid_task(group);
+	if (!leader)
+		return;
+	read_recipient(r, leader, 1, 0);
+	clear_outcome(r);
+	call->flags |= CALL_HAS_RECIPIENT;
+	send_cgroup_once(ctx, leader, r->process.cgroup_key, slot ? &slot->target_cgroup : 0, hook);
+	if (slot)
+		slot->looked_up = 0;
 }
 
 #endif

@@ -22,6 +22,8 @@ __u32 exits_skippable;
  * are then sent again.
  */
 __u32 epoch;
+/* The inode of process 1's mount namespace, once an image was sent. */
+__u32 host_mnt_ns;
 /* The poller's tgid, if it sends itself canaries, else 0. */
 __u32 own_pid;
 

@@ -100,6 +100,7 @@ static __always_inline void read_process(struct process *p, struct task_struct *
 	p->flags = flags & PF_KTHREAD ? PROCESS_KERNEL_THREAD : 0;
 	if (flags & PF_EXITING)
 		p->flags |= end_of_process(task, typed);
+	p->mnt_ns = READ(typed, task, nsproxy, mnt_ns, ns.inum);
 	p->ns_pid = p->tgid;
 	p->pid_ns = 0;
 	/* Also 0 for a dead leader, which has no struct pid any more. */

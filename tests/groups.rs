@@ -58,6 +58,15 @@ fn of_a_mixed_group_only_those_who_may_be_signalled_are_reached() {
     let mut line = kill(-leader, USR1).line(&sender, 0);
     line["recipients"] = json!(own.map(|pid| recipient(actor.pid, pid, USR1)));
     line["recipient_count"] = json!(2);
+    // Whom it meant and did not reach.
+    line["spared_count"] = json!(1);
+    let mut target = process::process_fields(leader);
+    target["scope"] = json!("process_group");
+    target["arg"] = json!(-leader);
+    target["source"] = json!("kernel");
+    target["pid"] = json!(leader);
+    target["comm"] = json!(process::comm(leader));
+    line["target"] = target;
     let before = common::now();
     actor.make(&format!("call kill -{leader} {USR1}"));
     scene.expect(line, (before, common::now()));

@@ -89,7 +89,7 @@ impl Joiner {
 
     fn is_complete(&self, call: &Call) -> bool {
         call.recipient_count == 0
-            || call.recipient.is_some()
+            || !call.scope().is_group()
             || self.here(call) + call.recipients_lost >= call.recipient_count
     }
 }

@@ -122,6 +122,7 @@ impl Emitter {
             arranged_by: (named.arranged_by.as_ref()).map(|(by, names)| (*by, names)),
             target: (named.target.as_ref()).map(|(recipient, names)| (recipient, names)),
             users: &registry.users,
+            host_mnt_ns: registry.host_mnt_ns,
             clock: self.stamp.clock(),
             own_pid: self.own_pid,
         };

@@ -203,7 +203,10 @@ pub struct Call {
     pub recipient_count: u32,
     /// How many of their records the rings refused.
     pub recipients_lost: u32,
-    /// The target, if it is one process and is known.
+    /// How many members of the group were not signalled, at least.
+    pub spared_count: u32,
+    /// The target, if it is one process and is known; of a group that was not
+    /// reached, or not all of it, the leader.
     pub recipient: Option<Recipient>,
     /// The tracer that wrote the registers or the code with which the call was made.
     pub arranged_by: Option<Process>,

@@ -33,6 +33,8 @@ pub struct Process {
     pub pid_ns: u32,
     /// The namespace's depth; 0 is the initial one.
     pub ns_level: u32,
+    /// The inode of its mount namespace; 0 if it has left it.
+    pub mnt_ns: u32,
     /// It has begun to exit.
     pub exiting: bool,
     /// It has exited, and its parent has not waited for it yet.

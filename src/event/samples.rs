@@ -41,6 +41,7 @@ pub fn call(time_ns: u64) -> Call {
         ret: 0,
         recipient_count: 0,
         recipients_lost: 0,
+        spared_count: 0,
         recipient: None,
         arranged_by: None,
     }

@@ -63,6 +63,8 @@ pub(super) enum Id {
 pub(super) struct Found {
     pub(super) process: Process,
     pub(super) cgroup: Option<CgroupPath>,
+    /// When what has the number started.
+    pub(super) start_ticks: u64,
 }
 
 /// Looks up a process or thread, whose cgroup is searched for below
@@ -85,7 +87,6 @@ pub(super) fn process(id: Id, before_ns: u64, cgroup_root: Option<&Path>) -> Opt
     // A process starts with its main thread. Other threads may be younger.
     let leader = Stat::read(tgid)?;
     let ns_pids: Vec<u32> = field("NSpid:").map_or_else(Vec::new, Iterator::collect);
-    let pid_ns = fs::metadata(format!("/proc/{pid}/ns/pid")).map_or(0, |ns| ns.ino() as u32);
     let cgroup = cgroup(pid, cgroup_root);
     let process = Process {
         pid: tgid,
@@ -101,7 +102,8 @@ pub(super) fn process(id: Id, before_ns: u64, cgroup_root: Option<&Path>) -> Opt
         session: audit_id(pid, "sessionid"),
         ppid: stat.ppid,
         ns_pid: ns_pids.last().copied().unwrap_or(pid),
-        pid_ns,
+        pid_ns: namespace(pid, "pid"),
+        mnt_ns: namespace(pid, "mnt"),
         ns_level: u32::try_from(ns_pids.len().saturating_sub(1)).unwrap_or(0),
         exiting: stat.flags & PF_EXITING != 0,
         zombie: stat.state == b'Z',
@@ -113,7 +115,28 @@ pub(super) fn process(id: Id, before_ns: u64, cgroup_root: Option<&Path>) -> Opt
         parent_comm: Stat::read(stat.ppid).map_or_else(Comm::default, |parent| parent.comm),
     };
     let is_same = Stat::read(pid)?.start_ticks == stat.start_ticks;
-    is_same.then_some(Found { process, cgroup })
+    is_same.then_some(Found {
+        process,
+        cgroup,
+        start_ticks: stat.start_ticks,
+    })
+}
+
+/// When the process or thread of a number started, if there is one.
+pub(super) fn start_ticks(id: Id) -> Option<u64> {
+    let (Id::Pid(pid) | Id::Tid(pid)) = id;
+    Some(Stat::read(pid)?.start_ticks)
+}
+
+/// The inode number of one of a process's namespaces; 0 if it cannot be read. It is
+/// in the link's text, such as `mnt:[4026531841]`, which more may read than follow it.
+fn namespace(pid: u32, kind: &str) -> u32 {
+    (fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok())
+        .and_then(|link| {
+            let number = link.to_str()?.split_once('[')?.1.strip_suffix(']')?;
+            number.parse().ok()
+        })
+        .unwrap_or(0)
 }
 
 /// `loginuid` or `sessionid`, if it is set.

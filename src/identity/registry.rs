@@ -5,7 +5,7 @@ use std::{mem, rc::Rc, time::Instant};
 use super::{
     cgroup::{Cgroup, Cgroups},
     image::{ImageText, Images},
-    proc::{self, Found, Id},
+    proc::{self, Id},
     recent::Recent,
     user::Users,
 };
@@ -31,6 +31,8 @@ pub struct Names {
 pub struct Registry {
     /// Users.
     pub users: Users,
+    /// The inode of process 1's mount namespace; 0 as long as it is not known.
+    pub host_mnt_ns: u32,
     images: Images,
     cgroups: Cgroups,
     processes: Recent<Id, Answer>,
@@ -46,6 +48,8 @@ pub struct Registry {
 struct Answer {
     boottime_ns: u64,
     process: Option<Process>,
+    /// When what had the number started; none if nothing had it.
+    start_ticks: Option<u64>,
 }
 
 /// The process that was last asked for.
@@ -78,6 +82,7 @@ impl Registry {
     pub fn new(users: Users, read_args: bool) -> Self {
         Self {
             users,
+            host_mnt_ns: 0,
             images: Images::new(read_args),
             cgroups: Cgroups::system(),
             processes: Recent::new(PROC_CAPACITY),
@@ -177,17 +182,18 @@ impl Registry {
     fn process(&mut self, id: Id, boottime_ns: u64) -> Option<Process> {
         if let Some(answer) = self.processes.get(id)
             && boottime_ns.saturating_sub(answer.boottime_ns) < PROC_TTL_NS
+            // Another may have the number by now.
+            && answer.start_ticks == proc::start_ticks(id)
         {
             return answer.process;
         }
         let found = proc::process(id, boottime_ns, self.cgroups.root());
-        let process = found.map(|Found { process, cgroup }| {
-            cgroup.iter().for_each(|cgroup| self.learn_cgroup(cgroup));
-            process
-        });
+        (found.iter().flat_map(|found| &found.cgroup)).for_each(|cgroup| self.learn_cgroup(cgroup));
+        let process = found.as_ref().map(|found| found.process);
         let answer = Answer {
             boottime_ns,
             process,
+            start_ticks: found.map(|found| found.start_ticks),
         };
         self.processes.insert(id, answer);
         process

@@ -32,6 +32,8 @@ pub struct Context<'a> {
     pub target: Option<(&'a event::Recipient, &'a Names)>,
     /// Names of users.
     pub users: &'a Users,
+    /// The inode of process 1's mount namespace.
+    pub host_mnt_ns: u32,
     /// Turns start times into UTC.
     pub clock: &'a Clock,
     /// sigtrail's own process id.

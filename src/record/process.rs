@@ -80,6 +80,11 @@ pub struct Process<'a> {
     /// Inode number of that pid namespace. Present with `ns_pid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid_ns: Option<u32>,
+    /// Inode number of the process's mount namespace. Present if that is not the one
+    /// of process 1: then `exe` is a path in a tree of the process's own, which may
+    /// have any file under any name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mnt_ns: Option<u32>,
     /// The cgroup's path from the root of its hierarchy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<&'a str>,
@@ -188,6 +193,8 @@ impl<'a> Process<'a> {
             start_time: context.clock.start_time(process.start_ns),
             ns_pid: in_namespace.then_some(process.ns_pid),
             pid_ns: in_namespace.then_some(process.pid_ns),
+            mnt_ns: Some(process.mnt_ns)
+                .filter(|&ns| ns != 0 && context.host_mnt_ns != 0 && ns != context.host_mnt_ns),
             cgroup: cgroup.map(|cgroup| cutter.path(&cgroup.path)),
             unit: (cgroup.and_then(|cgroup| cgroup.unit.as_deref())).map(|unit| cutter.name(unit)),
             user_unit: (cgroup.and_then(|cgroup| cgroup.user_unit.as_deref()))

@@ -34,8 +34,11 @@ pub struct Relation {
 }
 
 impl Relation {
-    /// None if one of them is not known.
+    /// None if one of them is not known, or the target is a group.
     pub(super) fn new(context: Context<'_>) -> Option<Self> {
+        if context.signal.scope().is_group() {
+            return None;
+        }
         let ((sender, sender_names), (target, names)) = (context.sender?, context.target?);
         Some(Self::between(
             (sender, sender_names),

@@ -109,6 +109,12 @@ pub struct Signal<'a, S = Sender<'a>, T = Target<'a>> {
     /// a group that succeeded, unless they sent signal 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipient_count: Option<u32>,
+    /// How many members of the process group were not signalled, because the caller
+    /// may not signal them; at least, as some may have ended meanwhile. Present if
+    /// there are any that are known, for calls to a process group.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 1))]
+    pub spared_count: u32,
     /// How many of these processes are not known, because their records were lost.
     /// Present if it is not 0.
     #[serde(skip_serializing_if = "is_zero")]
@@ -215,6 +221,7 @@ impl<'a, S, T> Signal<'a, S, T> {
             target: endpoints.target,
             relation: Relation::new(context),
             recipient_count: call.filter(reached_group).map(|call| call.recipient_count),
+            spared_count: call.map_or(0, |call| call.spared_count),
             recipients_lost: call.map_or(0, |call| call.recipients_lost),
             recipients,
         }

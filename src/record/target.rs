@@ -63,7 +63,8 @@ pub struct Target<'a> {
     /// The fourth argument of `pidfd_send_signal` as given. Present if it is not 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flags: Option<u32>,
-    /// The process that it means, if it means one that is known.
+    /// The process that it means, if it means one that is known. Of a process group
+    /// that was not signalled, or not all of it, this is the leader.
     #[serde(flatten)]
     pub recipient: Option<Recipient<'a>>,
 }

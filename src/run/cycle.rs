@@ -86,6 +86,7 @@ impl<'obj> Run<'obj> {
         self.correlator.take(batch, self.mark_ns);
         let canaries = batch.canaries;
         self.canaries += canaries;
+        self.registry.host_mnt_ns = self.tracer.host_mnt_ns();
         self.note_reading();
         // After the rings: what is missing in them is counted by now.
         let losses = (self.correlator).losses(&self.tracer.counters(), self.tracer.gaps());

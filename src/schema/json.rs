@@ -238,6 +238,7 @@ mod tests {
                 arranged_by: signal.arranged_by().map(|by| (by, &self.names)),
                 target: signal.recipient().map(|known| (known, &self.names)),
                 users: &self.users,
+                host_mnt_ns: 1,
                 clock: &self.clock,
                 own_pid: 2,
             }
@@ -265,6 +266,7 @@ mod tests {
                 let mut process = process(2);
                 process.ns_level = 1;
                 process.egid = 7;
+                process.mnt_ns = 2;
                 process.euid = u32::MAX;
                 process.loginuid = Some(0);
                 process.session = Some(1);

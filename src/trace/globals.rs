@@ -65,6 +65,11 @@ impl<'obj> Globals<'obj> {
         write_shared(&mut self.bss.own_pid, pid);
     }
 
+    /// The inode of process 1's mount namespace; 0 before the first record.
+    pub(super) fn host_mnt_ns(&self) -> u32 {
+        read_shared(&self.bss.host_mnt_ns)
+    }
+
     /// Makes the programs forget which images and cgroups they have sent.
     pub(super) fn raise_epoch(&mut self) {
         let epoch = read_shared(&self.bss.epoch);

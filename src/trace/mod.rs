@@ -282,6 +282,11 @@ impl<'obj> Tracer<'obj> {
         self.skips = self.skips.max(skips);
     }
 
+    /// The inode of process 1's mount namespace; 0 before the first record.
+    pub fn host_mnt_ns(&self) -> u32 {
+        self.globals.host_mnt_ns()
+    }
+
     /// Makes the programs send every image and cgroup once more.
     pub fn resend(&mut self) {
         self.globals.raise_epoch();

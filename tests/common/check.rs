@@ -180,8 +180,10 @@ fn check_body(value: &Value) -> Result<(), String> {
     if value["call_seq"].as_u64() >= value["seq"].as_u64() {
         return Err("call_seq is not before seq".to_owned());
     }
-    if value["target"].get("pid").is_some() && value.get("relation").is_none() {
-        return Err("a known target without relation".to_owned());
+    let is_one = ["process", "thread"].contains(&value["target"]["scope"].as_str().unwrap_or(""));
+    let both_known = value["target"].get("pid").is_some() && value.get("sender").is_some();
+    if (is_one && both_known) != value.get("relation").is_some() {
+        return Err("relation is there if both sides are known processes".to_owned());
     }
     Ok(())
 }

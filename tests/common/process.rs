@@ -119,6 +119,11 @@ pub fn process_fields(pid: i64) -> Value {
         set("ns_pid", (*levels.last().unwrap()).into());
         set("pid_ns", pid_ns(pid).into());
     }
+    // Not even root may always look at process 1.
+    let host = inode(1, "mnt").or_else(|| inode(2, "mnt")).unwrap();
+    if let Some(mnt_ns) = inode(pid, "mnt").filter(|&mnt_ns| mnt_ns != host) {
+        set("mnt_ns", mnt_ns.into());
+    }
     // Of the dead, version 1 of cgroups shows the root.
     let member = if is_zombie(pid) { ppid } else { pid };
     set_cgroup(&mut value, &cgroup(member));
@@ -149,8 +154,13 @@ pub fn pid_ns(pid: i64) -> u64 {
 
 /// Of a process that may end meanwhile.
 pub fn pid_ns_if_there(pid: i64) -> Option<u64> {
-    let data = fs::metadata(format!("/proc/{pid}/ns/pid"));
-    data.ok().map(|data| data.ino())
+    inode(pid, "pid")
+}
+
+fn inode(pid: i64, namespace: &str) -> Option<u64> {
+    let link = fs::read_link(format!("/proc/{pid}/ns/{namespace}")).ok()?;
+    let number = link.to_str()?.split_once('[')?.1.strip_suffix(']')?;
+    Some(number.parse().unwrap())
 }
 
 /// As the driver calls it.

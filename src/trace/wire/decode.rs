@@ -105,6 +105,7 @@ fn call(bytes: &[u8]) -> Result<Call, Malformed> {
         ret: wire.ret,
         recipient_count: wire.recipient_count,
         recipients_lost: wire.recipients_refused,
+        spared_count: wire.spared_count,
         recipient,
         arranged_by: None,
     })
@@ -205,6 +206,7 @@ fn process(wire: &types::process) -> Process {
         ns_pid: wire.ns_pid,
         pid_ns: wire.pid_ns,
         ns_level: wire.ns_level,
+        mnt_ns: wire.mnt_ns,
         exiting: has(types::process_flag::PROCESS_EXITING),
         zombie: has(types::process_flag::PROCESS_ZOMBIE),
         kernel_thread: has(types::process_flag::PROCESS_KERNEL_THREAD),
@@ -349,6 +351,8 @@ mod tests {
             ns_pid: base + 12,
             pid_ns: base + 13,
             ns_level: base + 14,
+            mnt_ns: base + 15,
+            pad: 0,
             flags: process_flag(
                 process_flag::PROCESS_EXITING.0 | process_flag::PROCESS_KERNEL_THREAD.0,
             ),
@@ -374,6 +378,7 @@ mod tests {
             ns_pid: base + 12,
             pid_ns: base + 13,
             ns_level: base + 14,
+            mnt_ns: base + 15,
             exiting: true,
             zombie: false,
             kernel_thread: true,
@@ -428,7 +433,7 @@ mod tests {
             si_pid: 19,
             si_uid: 20,
             ns_uid: 21,
-            pad: 0,
+            spared_count: 22,
             sender: wire_process(100),
             recipient: wire_recipient(),
         }
@@ -451,6 +456,7 @@ mod tests {
             ret: -3,
             recipient_count: 4,
             recipients_lost: 2,
+            spared_count: 22,
             recipient: None,
             arranged_by: None,
         }
