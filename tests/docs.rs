@@ -244,7 +244,9 @@ fn the_tables_of_kernels_are_as_the_test_of_the_kernels_prints_them() {
     let document = document("KERNELS.md");
     for (kernels, unseen) in [
         (
-            &["5.10", "6.1", "6.12", "6.18", "7.0", "7"][..],
+            &[
+                "5.10", "6.1", "6.1-rt", "6.12", "6.12-rt", "6.18", "7.0", "7",
+            ][..],
             &X86_64[..],
         ),
         (&["6.1-arm64", "7-arm64"], &ARM64),

@@ -238,7 +238,12 @@ fn print_programs(kernels: &[Kernel]) {
             Arch::Amd64 => "",
             Arch::Arm64 => "-arm64",
         };
-        print!(" {:>14}", format!("{short}{arch}"));
+        let rt = if kernel.release.contains("-rt-") {
+            "-rt"
+        } else {
+            ""
+        };
+        print!(" {:>14}", format!("{short}{rt}{arch}"));
     }
     println!();
     for name in names {
