@@ -216,12 +216,20 @@ pub fn program() -> &'static Path {
 
 fn compile() -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("actor.c");
-    let program = built().join("actor");
+    compiled("actor", &[source], &[])
+}
+
+/// Compiles a program, unless that was done since its sources have changed.
+/// Headers are among these so that a change of theirs counts.
+pub(crate) fn compiled(name: &str, sources: &[PathBuf], options: &[&str]) -> PathBuf {
+    let program = built().join(name);
     let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
-    let built = changed(&program);
-    if built.is_ok_and(|built| changed(&source).unwrap() < built) {
+    if let Ok(built) = changed(&program)
+        && (sources.iter()).all(|source| changed(source).unwrap() < built)
+    {
         return program;
     }
+    let units = (sources.iter()).filter(|path| path.extension().is_some_and(|kind| kind == "c"));
     let fresh = program.with_extension(std::process::id().to_string());
     let status = Command::new("cc")
         .args([
@@ -233,7 +241,9 @@ fn compile() -> PathBuf {
             "-pthread",
             "-o",
         ])
-        .args([&fresh, &source])
+        .arg(&fresh)
+        .args(options)
+        .args(units)
         .status()
         .expect("a C compiler is needed: apt-get install gcc libc6-dev");
     assert!(status.success());

@@ -11,6 +11,7 @@ mod fate;
 pub mod process;
 mod recording;
 mod scene;
+pub mod ways;
 mod words;
 
 use std::{

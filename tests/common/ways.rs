@@ -1,0 +1,293 @@
+//! The ways to signal a process without a call that sends: the program that goes
+//! them (`tests/ways/`), and what a line must say of each.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use serde_json::Value;
+
+use super::{actor::compiled, output_of};
+
+const TABLE: &str = include_str!("../ways/table.tsv");
+const EXCEPTIONS: &str = include_str!("../ways/exceptions.tsv");
+/// What stands in the table where there is nothing to say.
+const NOTHING: &str = "-";
+
+/// A row of `tests/ways/table.tsv`: how the line of a way must be.
+#[derive(Debug, Clone)]
+pub struct Way {
+    pub name: &'static str,
+    /// What not every kernel or machine has.
+    needs: &'static str,
+    pub signal: &'static str,
+    /// `no_line` if the kernel generates no signal.
+    origin: &'static str,
+    code: Option<i64>,
+    /// `none`, `victim` or `culprit`.
+    sender: &'static str,
+    role: &'static str,
+    scope: &'static str,
+    disposition: &'static str,
+    fatal: Option<bool>,
+    /// Whether somebody has arranged for it, who is to be named instead.
+    arranged: bool,
+    /// What else befalls the victim: `origin:SIGNAL`.
+    also: Vec<&'static str>,
+}
+
+/// How much of the truth lines are to tell.
+#[derive(Debug, Clone, Copy)]
+pub struct Told {
+    /// Whether an arranger is known.
+    pub arrangers: bool,
+}
+
+/// The rows of a table, its head apart.
+fn rows(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
+    (table.lines().skip(1)).map(|line| line.split('\t').collect())
+}
+
+fn is_said(cell: &'static str) -> Option<&'static str> {
+    (cell != NOTHING).then_some(cell)
+}
+
+impl Way {
+    fn of(cells: &[&'static str]) -> Self {
+        let [
+            name,
+            needs,
+            signal,
+            origin,
+            code,
+            sender,
+            role,
+            scope,
+            disposition,
+            fatal,
+            arranger,
+            also,
+            _,
+        ] = *cells
+        else {
+            panic!("so many columns: {cells:?}");
+        };
+        Self {
+            name,
+            needs,
+            signal,
+            origin,
+            code: is_said(code).map(|code| code.parse().unwrap()),
+            sender,
+            role,
+            scope,
+            disposition,
+            fatal: is_said(fatal).map(|fatal| fatal == "true"),
+            arranged: arranger == "yes",
+            also: is_said(also)
+                .into_iter()
+                .flat_map(|also| also.split(','))
+                .collect(),
+        }
+    }
+
+    /// All of them, as they are on the kernel that runs.
+    pub fn all() -> Vec<Self> {
+        let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        let kernel = version(&release);
+        let mut ways: Vec<_> = rows(TABLE).map(|cells| Self::of(&cells)).collect();
+        for cells in rows(EXCEPTIONS) {
+            let [name, below, field, value, _] = *cells else {
+                panic!("so many columns: {cells:?}");
+            };
+            let way = ways.iter_mut().find(|way| way.name == name).unwrap();
+            if kernel < version(below) {
+                match field {
+                    "origin" => way.origin = value,
+                    "sender" => way.sender = value,
+                    "sender_role" => way.role = value,
+                    _ => panic!("no exception for {field}"),
+                }
+            }
+        }
+        ways
+    }
+
+    /// Goes it, and gives what really happened: nothing if it cannot be gone
+    /// here, and need not.
+    pub fn go(&self) -> Option<Value> {
+        let output = output_of(Command::new(program()).args(["run", self.name]));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && said.is_empty(),
+            "{}: {said}",
+            self.name
+        );
+        let truth: Value = serde_json::from_slice(&output.stdout).unwrap();
+        if let Some(why) = truth.get("skipped") {
+            assert!(self.needs != NOTHING, "{} was skipped: {why}", self.name);
+            return None;
+        }
+        Some(truth)
+    }
+
+    pub fn has_line(&self) -> bool {
+        self.origin != "no_line"
+    }
+
+    /// Whether the signal ends or stops the victim, and has a line.
+    pub fn is_deadly(&self) -> bool {
+        const STOPPING: [&str; 4] = ["SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"];
+        self.has_line() && (self.fatal == Some(true) || STOPPING.contains(&self.signal))
+    }
+
+    /// Whether it crosses from a user to another.
+    pub fn crosses(&self) -> bool {
+        self.name.starts_with("x_")
+    }
+
+    /// The one line of all that tells of it; and what is wrong with that.
+    pub fn line<'a>(&self, truth: &Value, lines: &'a [Value]) -> Result<&'a Value, String> {
+        let mine: Vec<_> = (lines.iter())
+            .filter(|line| line["target"]["pid"] == truth["victim"]["pid"])
+            .filter(|line| line["target"]["comm"] == truth["comm"])
+            .collect();
+        let found: Vec<_> = (mine.iter().copied())
+            .filter(|line| self.is_told_by(line, truth))
+            .collect();
+        match found[..] {
+            [line] => Ok(line),
+            _ => Err(format!(
+                "{}: {} lines with {} and {} for {truth}, among {}",
+                self.name,
+                found.len(),
+                self.origin,
+                self.signal,
+                listed(&mine)
+            )),
+        }
+    }
+
+    fn is_told_by(&self, line: &Value, truth: &Value) -> bool {
+        line["signal_number"] == truth["signal_number"]
+            && line["origin"] == self.origin
+            && line["target"]["outcome"] == "delivered"
+            && self.code.is_none_or(|code| line["si_code"] == code)
+    }
+
+    /// What the line says, and should not; with the line.
+    pub fn wrong(&self, truth: &Value, line: &Value, told: Told) -> Option<String> {
+        let wrong = self.differences(truth, line, told).join("; ");
+        (!wrong.is_empty()).then(|| format!("{}: {wrong}, for {truth}, in {line}", self.name))
+    }
+
+    fn differences(&self, truth: &Value, line: &Value, told: Told) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut must = |path: &str, is: &Value, value: Value| {
+            if *is != value {
+                wrong.push(format!("{path} is {is}, must be {value}"));
+            }
+        };
+        let target = &line["target"];
+        must("signal", &line["signal"], self.signal.into());
+        must("target.uid", &target["uid"], truth["victim"]["uid"].clone());
+        must("target.scope", &target["scope"], self.scope.into());
+        must("target.source", &target["source"], "kernel".into());
+        must(
+            "target.disposition",
+            &target["disposition"],
+            self.disposition.into(),
+        );
+        if let Some(fatal) = self.fatal {
+            must("target.fatal", &target["fatal"], fatal.into());
+        }
+        if self.origin != "call" {
+            must("syscall", &line["syscall"], Value::Null);
+            must("ret", &line["ret"], Value::Null);
+        }
+        let (sender, role) = match self.arranged && told.arrangers {
+            true => ("arranger", "arranger"),
+            false => (self.sender, self.role),
+        };
+        let role = is_said(role).map_or(Value::Null, Into::into);
+        must("sender_role", &line["sender_role"], role);
+        for field in ["pid", "uid", "tid"] {
+            let value = &truth[sender][field];
+            // Whose tid is not said has made the call himself.
+            if field != "tid" || !value.is_null() {
+                must(
+                    &format!("sender.{field}"),
+                    &line["sender"][field],
+                    value.clone(),
+                );
+            }
+        }
+        wrong
+    }
+
+    /// Lines of the victim's that nothing here explains.
+    pub fn unexplained(&self, truth: &Value, lines: &[Value]) -> Vec<String> {
+        (lines.iter())
+            .filter(|line| line["target"]["pid"] == truth["victim"]["pid"])
+            .filter(|line| line["target"]["comm"] == truth["comm"])
+            .filter(|line| line["target"]["outcome"] == "delivered")
+            .filter(|line| {
+                let word = |key: &str| line[key].as_str().unwrap_or_default();
+                let what = format!("{}:{}", word("origin"), word("signal"));
+                let own = line["signal"] == self.signal && line["origin"] == self.origin;
+                !own && !self.also.contains(&&*what)
+            })
+            .map(|line| format!("{}: not in the table: {line}", self.name))
+            .collect()
+    }
+}
+
+fn listed(lines: &[&Value]) -> String {
+    let lines: Vec<_> = lines.iter().map(|line| format!("\n  {line}")).collect();
+    match lines.is_empty() {
+        true => "none of the victim's".to_owned(),
+        false => lines.concat(),
+    }
+}
+
+/// The first two numbers of a kernel's release.
+fn version(release: &str) -> (u32, u32) {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    let mut number = || {
+        numbers
+            .find(|text| !text.is_empty())
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    (number(), number())
+}
+
+/// The names that the program knows.
+pub fn known() -> Vec<String> {
+    let output = output_of(Command::new(program()).arg("list"));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| env::var_os("SIGTRAIL_WAYS").map_or_else(compile, PathBuf::from))
+}
+
+fn compile() -> PathBuf {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("ways");
+    let mut sources: Vec<_> = (fs::read_dir(directory).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|kind| kind == "c" || kind == "h")
+        })
+        .collect();
+    sources.sort();
+    // Its victims execute it, wherever they are.
+    compiled("ways", &sources, &["-static"])
+}

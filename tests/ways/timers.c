@@ -1,0 +1,176 @@
+/* Timers, whose signals come while anybody runs. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ways.h"
+
+#define MS 1000000L /* ns */
+
+static void play_alone(void (*part)(void))
+{
+	start(VICTIM, NOBODY, part);
+	watch_end();
+}
+
+static void set_alarm(void)
+{
+	alarm(1);
+	wait_for_cue();
+}
+
+static void by_alarm(void)
+{
+	play_alone(set_alarm);
+}
+
+/* The process that asked for it has another image by then. */
+static void set_alarm_and_execute(void)
+{
+	alarm(1);
+	execl(path_to("w-alarm_exec"), "ways", "wait", NULL);
+	die("execl");
+}
+
+static void by_alarm_before_exec(void)
+{
+	program_for("w-alarm_exec");
+	play_alone(set_alarm_and_execute);
+}
+
+static void set_interval(int which)
+{
+	struct itimerval soon = { .it_value.tv_usec = 5000 };
+
+	must(setitimer(which, &soon, NULL), "setitimer");
+	spin();
+}
+
+static void set_real(void)
+{
+	set_interval(ITIMER_REAL);
+}
+
+static void set_virtual(void)
+{
+	set_interval(ITIMER_VIRTUAL);
+}
+
+static void set_profiling(void)
+{
+	set_interval(ITIMER_PROF);
+}
+
+static void by_real(void)
+{
+	play_alone(set_real);
+}
+
+static void by_virtual(void)
+{
+	play_alone(set_virtual);
+}
+
+static void by_profiling(void)
+{
+	play_alone(set_profiling);
+}
+
+/* The way's signal, to the process or a thread. */
+static void set_timer(clockid_t clock, int signal, pid_t thread)
+{
+	struct itimerspec soon = { .it_value.tv_nsec = 5 * MS };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = signal };
+	timer_t timer;
+
+	if (thread) {
+		event.sigev_notify = SIGEV_THREAD_ID;
+		event._sigev_un._tid = thread;
+	}
+	must(timer_create(clock, &event, &timer), "timer_create");
+	must(timer_settime(timer, 0, &soon, NULL), "timer_settime");
+}
+
+static void set_monotonic(void)
+{
+	set_timer(CLOCK_MONOTONIC, SIGTERM, 0);
+	wait_for_cue();
+}
+
+static void set_deadly(void)
+{
+	set_timer(CLOCK_MONOTONIC, SIGKILL, 0);
+	wait_for_cue();
+}
+
+static void set_cpu(void)
+{
+	set_timer(CLOCK_PROCESS_CPUTIME_ID, SIGUSR2, 0);
+	spin();
+}
+
+static void set_boot(void)
+{
+	set_timer(CLOCK_BOOTTIME, SIGRTMIN + 3, 0);
+	wait_for_cue();
+}
+
+static void *set_for_itself(void *nothing)
+{
+	stage->parties[VICTIM].tid = syscall(SYS_gettid);
+	set_timer(CLOCK_MONOTONIC, SIGTERM, stage->parties[VICTIM].tid);
+	wait_for_cue();
+	return nothing;
+}
+
+static void set_for_thread(void)
+{
+	pthread_t thread;
+
+	must(-pthread_create(&thread, NULL, set_for_itself, NULL), "pthread_create");
+	pthread_join(thread, NULL);
+}
+
+static void by_monotonic(void)
+{
+	play_alone(set_monotonic);
+}
+
+static void by_deadly(void)
+{
+	play_alone(set_deadly);
+}
+
+static void by_cpu(void)
+{
+	play_alone(set_cpu);
+}
+
+static void by_boot(void)
+{
+	play_alone(set_boot);
+}
+
+static void by_thread(void)
+{
+	play_alone(set_for_thread);
+}
+
+/* What libc calls SIGRTMIN is 34. */
+const struct way timers[] = {
+	{ "alarm", SIGALRM, KILLED, by_alarm },
+	{ "alarm_exec", SIGALRM, KILLED, by_alarm_before_exec },
+	{ "itimer_real", SIGALRM, KILLED, by_real },
+	{ "itimer_virt", SIGVTALRM, KILLED, by_virtual },
+	{ "itimer_prof", SIGPROF, KILLED, by_profiling },
+	{ "ptimer_term", SIGTERM, KILLED, by_monotonic },
+	{ "ptimer_kill", SIGKILL, KILLED, by_deadly },
+	{ "ptimer_tid", SIGTERM, KILLED, by_thread },
+	{ "ptimer_cpu", SIGUSR2, KILLED, by_cpu },
+	{ "ptimer_boot", 37, KILLED, by_boot },
+	{},
+};
