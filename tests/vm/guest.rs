@@ -107,7 +107,10 @@ fn set_up() {
         ("bpf", "/sys/fs/bpf"),
         ("cgroup2", "/sys/fs/cgroup"),
         ("tmpfs", "/tmp"),
+        ("devpts", "/dev/pts"),
     ] {
+        // Those in a file system of the kernel's own are there.
+        fs::create_dir_all(place).unwrap();
         mount(kind, place, kind, flags, None).unwrap_or_else(|error| panic!("{place}: {error}"));
     }
     // Only what is said here is to be on the console.
@@ -118,6 +121,7 @@ fn set_up() {
         env::set_var("PATH", "/bin");
         env::set_var("SIGTRAIL_PROGRAM", "/bin/sigtrail");
         env::set_var("SIGTRAIL_ACTOR", "/bin/actor");
+        env::set_var("SIGTRAIL_WAYS", "/bin/ways");
         if Arch::OWN == Arch::Arm64 {
             env::set_var("SIGTRAIL_NARROW_ACTOR", "/bin/arm/actor");
         }

@@ -6,7 +6,57 @@
 
 use std::collections::BTreeSet;
 
-use common::ways::{self, Way};
+use common::{
+    Sigtrail,
+    ways::{self, Told, Way},
+};
+use serde_json::Value;
+
+/// Ways that a line tells of, on a kernel and machine that lacks some.
+const LINES_MIN: usize = 90;
+const NOBODY: i64 = 65534;
+/// Those across users where nothing tells who did it: the line has the fault or
+/// the broken pipe of the victim's own.
+const ANONYMOUS: [&str; 3] = ["x_trunc", "x_pipe", "x_sockpipe"];
+
+/// A way with what really happened.
+type Gone = (Way, Value);
+
+/// Goes the ways beside a recording. Gives those that this kernel knows, and
+/// the lines of type `signal`.
+fn record(args: &[&str], wanted: impl Fn(&Way) -> bool) -> (Vec<Gone>, Vec<Value>) {
+    let sigtrail = Sigtrail::start(args);
+    let gone: Vec<_> = (Way::all().into_iter())
+        .filter(wanted)
+        .filter_map(|way| way.go().map(|truth| (way, truth)))
+        .collect();
+    let ended = sigtrail.stop();
+    ended.assert_clean();
+    (gone, ended.signals())
+}
+
+#[track_caller]
+fn assert_nothing(wrong: &[String], of: usize) {
+    assert!(
+        wrong.is_empty(),
+        "{} of {of} ways:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+/// Each way has one line, with nothing wrong in it, if it is to have one.
+#[track_caller]
+fn assert_told(gone: &[Gone], lines: &[Value], told: Told) {
+    let wrong: Vec<_> = (gone.iter())
+        .filter(|(way, _)| way.has_line())
+        .filter_map(|(way, truth)| match way.line(truth, lines) {
+            Ok(line) => way.wrong(truth, line, told),
+            Err(why) => Some(why),
+        })
+        .collect();
+    assert_nothing(&wrong, gone.len());
+}
 
 #[test]
 fn the_table_has_each_way_once() {
@@ -22,5 +72,45 @@ fn the_table_has_each_way_once() {
 fn each_way_ends_as_it_must() {
     let ways = Way::all();
     let gone = ways.iter().filter_map(Way::go).count();
-    assert!(gone >= 90, "{gone} of {} ways", ways.len());
+    assert!(gone >= LINES_MIN, "{gone} of {} ways", ways.len());
+}
+
+#[test]
+fn every_signal_without_a_call_has_a_line_that_says_what_made_it() {
+    let (gone, lines) = record(&["--kernel-signals", "all"], |_| true);
+    assert_told(&gone, &lines, Told { arrangers: false });
+    let told = gone.iter().filter(|(way, _)| way.has_line()).count();
+    assert!(told >= LINES_MIN, "{told} of {} ways", gone.len());
+    let unexplained: Vec<_> = (gone.iter())
+        .flat_map(|(way, truth)| way.unexplained(truth, &lines))
+        .collect();
+    assert_nothing(&unexplained, gone.len());
+}
+
+#[test]
+fn what_ends_or_stops_a_process_has_a_line_unasked() {
+    let (gone, lines) = record(&[], Way::is_deadly);
+    assert_told(&gone, &lines, Told { arrangers: false });
+}
+
+/// The user behind a signal: the sender's, or the owner of the terminal that
+/// sent it.
+fn user_behind(line: &Value) -> Option<i64> {
+    let sender = line["sender"]["uid"].as_i64();
+    sender.or_else(|| line["tty_owner"]["uid"].as_i64())
+}
+
+#[test]
+fn a_signal_from_another_user_names_both() {
+    let (gone, lines) = record(&[], |way| way.crosses() && way.is_deadly());
+    assert!(gone.len() > 10, "{gone:?}");
+    let wrong: Vec<_> = (gone.iter())
+        .filter(|(way, _)| !ANONYMOUS.contains(&way.name))
+        .filter_map(|(way, truth)| match way.line(truth, &lines) {
+            Ok(line) if user_behind(line) == Some(NOBODY) && line["target"]["uid"] == 0 => None,
+            Ok(line) => Some(format!("{}: not both users: {line}", way.name)),
+            Err(why) => Some(why),
+        })
+        .collect();
+    assert_nothing(&wrong, gone.len());
 }

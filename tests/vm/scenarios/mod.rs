@@ -11,6 +11,7 @@ mod identity;
 mod outcomes;
 mod seccomp;
 mod senders;
+mod uncalled;
 mod ways;
 
 use crate::stage::Stage;
@@ -54,6 +55,7 @@ pub const ALONE: &[Scenario] = &[
     (COVERAGE, coverage::all),
     ("seccomp", seccomp::refused),
     ("filters", filters::all),
+    ("signals_without_a_call", uncalled::all),
     ("ways_to_hook", ways::each),
     ("ways_that_are_refused", ways::refused),
     ("clock_that_is_set", clock::set),
