@@ -332,8 +332,10 @@ static void tiocnotty(void)
 	watch_end();
 }
 
+/* In a group of its own, which the leader's end does not concern. */
 static void hang_up(void)
 {
+	must(setpgid(0, 0), "setpgid");
 	here();
 	must(vhangup(), "vhangup");
 	here();
@@ -358,7 +360,7 @@ static void by_vhangup(void)
 	start(VICTIM, 0, lead_root);
 	meet(VICTIM);
 	meet(CULPRIT);
-	cue_and_meet(CULPRIT);
+	cue(CULPRIT);
 	watch_end();
 }
 
