@@ -70,18 +70,22 @@ void expect(enum who who)
 	channels[who].actor = pair[1];
 }
 
-void enter(enum who who, uid_t uid)
+/* Its number only the parent knows, if it is in a pid namespace of its own. */
+static void take_part(enum who who, uid_t uid)
 {
 	char comm[32];
 
 	own = channels[who].actor;
-	snprintf(comm, sizeof(comm), "%c-%s", "wcah"[who], stage -> way);
+	snprintf(comm, sizeof(comm), "%c-%s", "wcahk"[who], stage -> way);
 	must(prctl(PR_SET_NAME, comm), "PR_SET_NAME");
 	become(uid);
 	stage->parties[who].uid = uid;
-	/* In a pid namespace of its own only the parent knows. */
-	if (!stage->parties[who].pid && getpid() > 2)
-		stage->parties[who].pid = getpid();
+}
+
+void enter(enum who who, uid_t uid)
+{
+	stage->parties[who].pid = getpid();
+	take_part(who, uid);
 }
 
 pid_t start(enum who who, uid_t uid, void (*part)(void))
@@ -94,7 +98,7 @@ pid_t start(enum who who, uid_t uid, void (*part)(void))
 	if (pid == 0) {
 		for (int i = 0; i < PARTIES; i++)
 			close_end(&channels[i].director);
-		enter(who, uid);
+		take_part(who, uid);
 		/* The director ends last, unless something goes wrong. */
 		must(prctl(PR_SET_PDEATHSIG, SIGKILL), "PR_SET_PDEATHSIG");
 		if (getppid() != director && getppid() != 0)
@@ -145,7 +149,7 @@ void here(void)
 	wait_for_cue();
 }
 
-static const char *const NAMES[] = { "victim", "culprit", "arranger", "helper" };
+static const char *const NAMES[] = { "victim", "culprit", "arranger", "helper", "keeper" };
 
 void meet(enum who who)
 {

@@ -181,7 +181,7 @@ static void reset(void)
 	sigprocmask(SIG_SETMASK, &empty, NULL);
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	/* Nobody reads what root makes here. */
+	/* All actors read what is made here. */
 	umask(022);
 }
 

@@ -190,8 +190,8 @@ static void lead_and_type(void)
 static void tiocsti(void)
 {
 	victims_part = wait_to_die;
-	start(HELPER, 0, hold_master);
-	meet(HELPER);
+	start(KEEPER, 0, hold_master);
+	meet(KEEPER);
 	expect(VICTIM);
 	start(CULPRIT, 0, lead_and_type);
 	meet(CULPRIT);
@@ -239,8 +239,8 @@ static void lead_from_foreground(void)
 static void in_the_background(void (*part)(void))
 {
 	victims_part = part;
-	start(ARRANGER, NOBODY, hold_master);
-	meet(ARRANGER);
+	start(KEEPER, NOBODY, hold_master);
+	meet(KEEPER);
 	expect(VICTIM);
 	start(HELPER, NOBODY, lead_from_foreground);
 	meet(HELPER);
@@ -248,8 +248,6 @@ static void in_the_background(void (*part)(void))
 	cue(HELPER);
 	cue(VICTIM);
 	meet(HELPER);
-	/* Nobody's arrangement: it just has the master. */
-	stage->parties[ARRANGER].pid = 0;
 	put_down(VICTIM);
 }
 
@@ -306,8 +304,8 @@ static void lead_and_give_up(void)
 static void under_leader(void (*part)(void))
 {
 	victims_part = wait_to_die;
-	start(HELPER, NOBODY, hold_master);
-	meet(HELPER);
+	start(KEEPER, NOBODY, hold_master);
+	meet(KEEPER);
 	expect(VICTIM);
 	start(CULPRIT, victims_uid(), part);
 	meet(CULPRIT);
@@ -354,8 +352,8 @@ static void lead_root(void)
 
 static void by_vhangup(void)
 {
-	start(HELPER, NOBODY, hold_master);
-	meet(HELPER);
+	start(KEEPER, NOBODY, hold_master);
+	meet(KEEPER);
 	expect(CULPRIT);
 	start(VICTIM, 0, lead_root);
 	meet(VICTIM);

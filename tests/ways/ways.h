@@ -21,7 +21,8 @@ enum who {
 	VICTIM, /* the signal's target */
 	CULPRIT, /* whose doing it was, or who set it off */
 	ARRANGER, /* who had it arranged before */
-	HELPER, /* nobody that a line should name */
+	HELPER, /* the victim's parent or companion, which no line should name */
+	KEEPER, /* who has a pty's master, and nothing to do with what happens */
 	PARTIES
 };
 
@@ -82,7 +83,7 @@ pid_t start(enum who who, uid_t uid, void (*part)(void));
 void expect(enum who who);
 /* By an actor: forks another one, which has been expected. */
 pid_t fork_as(enum who who, uid_t uid, void (*part)(void));
-/* By an actor that came about in another way. */
+/* By an actor that came about in another way, without a pid namespace. */
 void enter(enum who who, uid_t uid);
 void become(uid_t uid);
 
@@ -118,7 +119,7 @@ void spin_until(atomic_bool *set);
 
 /* A directory for the way's files, which belongs to nobody. */
 const char *directory(void);
-/* A path in it; the next but seven call overwrites it. */
+/* A path in it, for as long as not eight more are asked for. */
 const char *path_to(const char *name);
 /* A name below it, of this program, so that who executes it has the victim's
  * comm; it ends as the actor of that name would (see main). */
