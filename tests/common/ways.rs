@@ -32,7 +32,8 @@ pub struct Way {
     role: &'static str,
     scope: &'static str,
     disposition: &'static str,
-    fatal: Option<bool>,
+    /// `true` or `false`, or why that is not decided: `stopped`, `traced`.
+    fatal: &'static str,
     /// Whether somebody has arranged for it, who is to be named instead.
     arranged: bool,
     /// What else befalls the victim: `origin:SIGNAL`.
@@ -85,7 +86,7 @@ impl Way {
             role,
             scope,
             disposition,
-            fatal: is_said(fatal).map(|fatal| fatal == "true"),
+            fatal,
             arranged: arranger == "yes",
             also: is_said(also)
                 .into_iter()
@@ -141,7 +142,8 @@ impl Way {
     /// Whether the signal ends or stops the victim, and has a line.
     pub fn is_deadly(&self) -> bool {
         const STOPPING: [&str; 4] = ["SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"];
-        self.has_line() && (self.fatal == Some(true) || STOPPING.contains(&self.signal))
+        self.has_line()
+            && (["true", "stopped"].contains(&self.fatal) || STOPPING.contains(&self.signal))
     }
 
     /// Whether it crosses from a user to another.
@@ -201,8 +203,15 @@ impl Way {
             &target["disposition"],
             self.disposition.into(),
         );
-        if let Some(fatal) = self.fatal {
-            must("target.fatal", &target["fatal"], fatal.into());
+        match self.fatal {
+            "true" | "false" => {
+                let fatal = self.fatal == "true";
+                must("target.fatal", &target["fatal"], fatal.into());
+            }
+            why => {
+                must("target.fatal", &target["fatal"], Value::Null);
+                must(why, &target[why], true.into());
+            }
         }
         if self.origin != "call" {
             must("syscall", &line["syscall"], Value::Null);

@@ -236,15 +236,20 @@ void say_when(int signal)
 	must(sigaction(signal, &action, NULL), "sigaction");
 }
 
-void spin_until(atomic_bool *set)
+void spin(void)
 {
-	while (!atomic_load_explicit(set, memory_order_relaxed))
+	while (!atomic_load_explicit(&stage->over, memory_order_relaxed))
 		;
 }
 
-void spin(void)
+void share_processor(void)
 {
-	spin_until(&stage->over);
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(stage->number, &one);
+	must(sched_setaffinity(0, sizeof(one), &one), "sched_setaffinity");
+	spin();
 }
 
 const char *directory(void)

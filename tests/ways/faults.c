@@ -1,6 +1,5 @@
 /* Faults: what the processor, or the kernel on the way back to a program, finds. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -211,17 +210,6 @@ static void handle_without_stack(void)
 static void altstack(void)
 {
 	alone(handle_without_stack);
-}
-
-/* Two that spin on one processor take turns. */
-static void share_processor(void)
-{
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(stage->number, &one);
-	must(sched_setaffinity(0, sizeof(one), &one), "sched_setaffinity");
-	spin();
 }
 
 /* Its restartable sequence is in the kernel's half of the addresses, which the

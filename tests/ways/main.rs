@@ -84,11 +84,11 @@ fn what_ends_or_stops_a_process_has_a_line_unasked() {
     assert_told(&gone, &lines, Told { arrangers: false });
 }
 
-/// The user behind a signal: the sender's, or the owner of the terminal that
-/// sent it.
+/// The user behind a signal: the sender's, or who opened the terminal that it
+/// came from.
 fn user_behind(line: &Value) -> Option<i64> {
     let sender = line["sender"]["uid"].as_i64();
-    sender.or_else(|| line["tty_owner"]["uid"].as_i64())
+    sender.or_else(|| line["tty_uid"].as_i64())
 }
 
 #[test]

@@ -5,6 +5,7 @@
 #include <linux/perf_event.h>
 #include <linux/sched.h>
 #include <mqueue.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,8 +23,8 @@
 #endif
 #define PERIOD_NS 1000000
 
-/* Of user mode only, as nobody may. */
-static int open_clock(pid_t pid, bool trap)
+/* Of a process, or of a processor; of user mode only, as nobody may. */
+static int open_clock(pid_t pid, int processor, bool trap)
 {
 	struct perf_event_attr attributes = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -33,11 +34,12 @@ static int open_clock(pid_t pid, bool trap)
 		.wakeup_events = 1,
 		.exclude_kernel = 1,
 		.exclude_hv = 1,
+		.disabled = !trap,
 		.sigtrap = trap,
 		.remove_on_exec = trap,
 	};
 
-	return syscall(SYS_perf_event_open, &attributes, pid, -1, -1, 0);
+	return syscall(SYS_perf_event_open, &attributes, pid, processor, -1, 0);
 }
 
 /* Whoever may open them: Debian leaves that to root. */
@@ -60,13 +62,17 @@ static void spin_on(void)
 	spin();
 }
 
-static void measure_itself(void)
+static void have_signals_sent(int event)
 {
-	int event = must(open_clock(0, false), "perf_event_open");
-
 	must(fcntl(event, F_SETOWN, stage->parties[VICTIM].pid), "F_SETOWN");
 	must(fcntl(event, F_SETSIG, SIGTERM), "F_SETSIG");
 	must(fcntl(event, F_SETFL, O_ASYNC), "O_ASYNC");
+	must(ioctl(event, PERF_EVENT_IOC_ENABLE, 0), "PERF_EVENT_IOC_ENABLE");
+}
+
+static void measure_itself(void)
+{
+	have_signals_sent(must(open_clock(0, -1, false), "perf_event_open"));
 	spin();
 }
 
@@ -80,9 +86,33 @@ static void sig_perf(void)
 	watch_end();
 }
 
+/* Whoever runs there is none of those who take part. */
+static void measure_processor(void)
+{
+	have_signals_sent(must(open_clock(-1, stage->number, false), "perf_event_open"));
+	here();
+}
+
+static void be_measured(void)
+{
+	say();
+	share_processor();
+}
+
+static void sig_perf_cpu(void)
+{
+	measurer();
+	stage->number = must(sched_getcpu(), "sched_getcpu");
+	start_victim();
+	start(HELPER, NOBODY, be_measured);
+	meet(HELPER);
+	start(ARRANGER, 0, measure_processor);
+	watch_end();
+}
+
 static void trap_victim(void)
 {
-	int event = open_clock(stage->parties[VICTIM].pid, true);
+	int event = open_clock(stage->parties[VICTIM].pid, -1, true);
 
 	if (event < 0)
 		stage->word = errno;
@@ -126,9 +156,10 @@ static int load_sender(void)
 
 static void have_program_send(void)
 {
-	int event = must(open_clock(stage->parties[VICTIM].pid, false), "perf_event_open");
+	int event = must(open_clock(stage->parties[VICTIM].pid, -1, false), "perf_event_open");
 
 	must(ioctl(event, PERF_EVENT_IOC_SET_BPF, load_sender()), "PERF_EVENT_IOC_SET_BPF");
+	must(ioctl(event, PERF_EVENT_IOC_ENABLE, 0), "PERF_EVENT_IOC_ENABLE");
 	here();
 }
 
@@ -268,6 +299,7 @@ static void mq(void)
 
 const struct way others[] = {
 	{ "sig_perf", SIGTERM, KILLED, sig_perf },
+	{ "sig_perf_cpu", SIGTERM, KILLED, sig_perf_cpu },
 	{ "perf_trap", SIGTRAP, KILLED, perf_trap },
 	{ "bpf_send", SIGTERM, KILLED, bpf_send },
 	{ "autokill", SIGKILL, KILLED, autokill },

@@ -147,12 +147,13 @@ static void tiocsig(void)
 	press(ask_for_signal);
 }
 
+/* Stays as long as the victim, which its end would hang up. */
 static void lead_only(void)
 {
-	lead(victims_uid());
-	here();
-	/* It stays for the victim's sake. */
-	here();
+	pid_t victim = lead(victims_uid());
+
+	say();
+	wait_for_end(victim, 0);
 }
 
 static void tell_of_size(void)

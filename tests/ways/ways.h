@@ -40,7 +40,7 @@ struct stage {
 	siginfo_t end; /* the victim's, as its parent or tracer was told */
 	int status; /* if that is to say another signal than the way's */
 	atomic_bool over; /* those who spin end */
-	int number; /* a pty's */
+	int number; /* a pty's, or a processor's */
 	long word; /* what a way needs, beside */
 	char directory[64]; /* for files, if the way asked for one */
 	char cgroups[2][128];
@@ -114,8 +114,8 @@ void wait_to_die(void);
 void say_when(int signal);
 /* Spins in user mode until the way is over. */
 void spin(void);
-/* Until that is set. */
-void spin_until(atomic_bool *set);
+/* On the processor of that number: two such take turns. */
+void share_processor(void);
 
 /* A directory for the way's files, which belongs to nobody. */
 const char *directory(void);
