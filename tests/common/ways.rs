@@ -187,54 +187,80 @@ impl Way {
     }
 
     fn differences(&self, truth: &Value, line: &Value, told: Told) -> Vec<String> {
-        let mut wrong = Vec::new();
-        let mut must = |path: &str, is: &Value, value: Value| {
-            if *is != value {
-                wrong.push(format!("{path} is {is}, must be {value}"));
-            }
-        };
-        let target = &line["target"];
-        must("signal", &line["signal"], self.signal.into());
-        must("target.uid", &target["uid"], truth["victim"]["uid"].clone());
-        must("target.scope", &target["scope"], self.scope.into());
-        must("target.source", &target["source"], "kernel".into());
-        must(
+        let mut wrong = Differences::default();
+        wrong.must("signal", &line["signal"], self.signal);
+        if self.origin != "call" {
+            wrong.must("syscall", &line["syscall"], Value::Null);
+            wrong.must("ret", &line["ret"], Value::Null);
+        }
+        self.compare_target(&truth["victim"], &line["target"], &mut wrong);
+        self.compare_sender(truth, line, told, &mut wrong);
+        let others = [self.check_code_name(line), self.check_tty(truth, line)];
+        wrong.0.extend(others.into_iter().filter_map(Result::err));
+        wrong.0
+    }
+
+    fn compare_target(&self, victim: &Value, target: &Value, wrong: &mut Differences) {
+        wrong.must("target.uid", &target["uid"], victim["uid"].clone());
+        wrong.must("target.scope", &target["scope"], self.scope);
+        wrong.must("target.source", &target["source"], "kernel");
+        wrong.must(
             "target.disposition",
             &target["disposition"],
-            self.disposition.into(),
+            self.disposition,
         );
-        match self.fatal {
-            "true" | "false" => {
-                let fatal = self.fatal == "true";
-                must("target.fatal", &target["fatal"], fatal.into());
-            }
-            why => {
-                must("target.fatal", &target["fatal"], Value::Null);
-                must(why, &target[why], true.into());
-            }
-        }
-        if self.origin != "call" {
-            must("syscall", &line["syscall"], Value::Null);
-            must("ret", &line["ret"], Value::Null);
-        }
-        let (sender, role) = match self.arranged && told.arrangers {
-            true => ("arranger", "arranger"),
-            false => (self.sender, self.role),
+        let (fatal, why) = match self.fatal {
+            "true" => (true.into(), None),
+            "false" => (false.into(), None),
+            why => (Value::Null, Some(why)),
         };
-        let role = is_said(role).map_or(Value::Null, Into::into);
-        must("sender_role", &line["sender_role"], role);
+        wrong.must("target.fatal", &target["fatal"], fatal);
+        if let Some(why) = why {
+            wrong.must(&format!("target.{why}"), &target[why], true);
+        }
+    }
+
+    fn compare_sender(&self, truth: &Value, line: &Value, told: Told, wrong: &mut Differences) {
+        let (sender, role) = match self.arranged && told.arrangers {
+            true => ("arranger", Some("arranger")),
+            false => (self.sender, is_said(self.role)),
+        };
+        wrong.must("sender_role", &line["sender_role"], role);
         for field in ["pid", "uid", "tid"] {
-            let value = &truth[sender][field];
-            // Whose tid is not said has made the call himself.
-            if field != "tid" || !value.is_null() {
-                must(
-                    &format!("sender.{field}"),
-                    &line["sender"][field],
-                    value.clone(),
-                );
+            let (is, must) = (&line["sender"][field], &truth[sender][field]);
+            // Whoever has more than one thread says which it was.
+            if field != "tid" || !must.is_null() {
+                wrong.must(&format!("sender.{field}"), is, must.clone());
             }
         }
-        wrong
+    }
+
+    /// One number means one thing for a child and another for a fault.
+    fn check_code_name(&self, line: &Value) -> Result<(), String> {
+        let starts: &[&str] = match self.origin {
+            "child" => &["CLD_"],
+            "async_io" => &["POLL_", "SI_SIGIO"],
+            "timer" => &["SI_TIMER"],
+            _ => return Ok(()),
+        };
+        match line["si_code_name"].as_str() {
+            Some(name) if !starts.iter().any(|start| name.starts_with(start)) => {
+                Err(format!("si_code_name is {name}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The terminal is the one that was used, where the kernel still knows it.
+    fn check_tty(&self, truth: &Value, line: &Value) -> Result<(), String> {
+        let used = truth["pty"].as_i64().map(|number| format!("pts{number}"));
+        let said = line["tty"].as_str().map(|name| name.replace('/', ""));
+        let must = self.origin == "tty";
+        match &said {
+            None if !must => Ok(()),
+            Some(_) if said == used && (must || self.origin == "hangup") => Ok(()),
+            _ => Err(format!("tty is {}, and {used:?} was used", line["tty"])),
+        }
     }
 
     /// Lines of the victim's that nothing here explains.
@@ -251,6 +277,18 @@ impl Way {
             })
             .map(|line| format!("{}: not in the table: {line}", self.name))
             .collect()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Differences(Vec<String>);
+
+impl Differences {
+    fn must(&mut self, field: &str, is: &Value, must: impl Into<Value>) {
+        let must = must.into();
+        if *is != must {
+            self.0.push(format!("{field} is {is}, must be {must}"));
+        }
     }
 }
 

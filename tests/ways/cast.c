@@ -247,7 +247,7 @@ void share_processor(void)
 	cpu_set_t one;
 
 	CPU_ZERO(&one);
-	CPU_SET(stage->number, &one);
+	CPU_SET(stage->processor, &one);
 	must(sched_setaffinity(0, sizeof(one), &one), "sched_setaffinity");
 	spin();
 }

@@ -230,7 +230,7 @@ static void break_rseq(void)
 
 static void rseq(void)
 {
-	stage->number = must(sched_getcpu(), "sched_getcpu");
+	stage->processor = must(sched_getcpu(), "sched_getcpu");
 	start(HELPER, NOBODY, share_processor);
 	alone(break_rseq);
 }

@@ -104,6 +104,8 @@ static void print_truth(const struct way *way)
 	print_party("victim", VICTIM);
 	print_party("culprit", CULPRIT);
 	print_party("arranger", ARRANGER);
+	if (stage->pty >= 0)
+		printf(",\"pty\":%d", stage->pty);
 	printf(",\"end\":\"%s\"", ENDS[was]);
 	if (was != LIVES)
 		printf(",\"status\":%d", end->si_status);
@@ -196,6 +198,7 @@ static int run(const struct way *way)
 	if (stage == MAP_FAILED)
 		return 99;
 	strcpy(stage->way, way->name);
+	stage->pty = -1;
 	reset();
 	director = fork();
 	if (director == 0)

@@ -89,7 +89,7 @@ static void sig_perf(void)
 /* Whoever runs there is none of those who take part. */
 static void measure_processor(void)
 {
-	have_signals_sent(must(open_clock(-1, stage->number, false), "perf_event_open"));
+	have_signals_sent(must(open_clock(-1, stage->processor, false), "perf_event_open"));
 	here();
 }
 
@@ -102,7 +102,7 @@ static void be_measured(void)
 static void sig_perf_cpu(void)
 {
 	measurer();
-	stage->number = must(sched_getcpu(), "sched_getcpu");
+	stage->processor = must(sched_getcpu(), "sched_getcpu");
 	start_victim();
 	start(HELPER, NOBODY, be_measured);
 	meet(HELPER);

@@ -23,7 +23,7 @@ static void open_master(void)
 
 	master = must(open("/dev/ptmx", O_RDWR | O_NOCTTY), "/dev/ptmx");
 	must(ioctl(master, TIOCSPTLCK, &unlock), "TIOCSPTLCK");
-	must(ioctl(master, TIOCGPTN, &stage->number), "TIOCGPTN");
+	must(ioctl(master, TIOCGPTN, &stage->pty), "TIOCGPTN");
 }
 
 /* In a session of its own, with the terminal. */
@@ -32,7 +32,7 @@ static void open_terminal(void)
 	char path[32];
 
 	must(setsid(), "setsid");
-	snprintf(path, sizeof(path), "/dev/pts/%d", stage->number);
+	snprintf(path, sizeof(path), "/dev/pts/%d", stage->pty);
 	terminal = must(open(path, O_RDWR), path);
 }
 

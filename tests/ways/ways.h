@@ -40,7 +40,8 @@ struct stage {
 	siginfo_t end; /* the victim's, as its parent or tracer was told */
 	int status; /* if that is to say another signal than the way's */
 	atomic_bool over; /* those who spin end */
-	int number; /* a pty's, or a processor's */
+	int pty; /* its number; -1: there is none */
+	int processor; /* for those who share one */
 	long word; /* what a way needs, beside */
 	char directory[64]; /* for files, if the way asked for one */
 	char cgroups[2][128];
