@@ -1,44 +1,8 @@
-//! The ways to signal a process without a call that sends: the program that goes
-//! them (`tests/ways/`), and what a line must say of each.
-
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::OnceLock,
-};
+//! What the line of a way must say.
 
 use serde_json::Value;
 
-use super::{actor::compiled, output_of};
-
-const TABLE: &str = include_str!("../ways/table.tsv");
-const EXCEPTIONS: &str = include_str!("../ways/exceptions.tsv");
-/// What stands in the table where there is nothing to say.
-const NOTHING: &str = "-";
-
-/// A row of `tests/ways/table.tsv`: how the line of a way must be.
-#[derive(Debug, Clone)]
-pub struct Way {
-    pub name: &'static str,
-    /// What not every kernel or machine has.
-    needs: &'static str,
-    pub signal: &'static str,
-    /// `no_line` if the kernel generates no signal.
-    origin: &'static str,
-    code: Option<i64>,
-    /// `none`, `victim` or `culprit`.
-    sender: &'static str,
-    role: &'static str,
-    scope: &'static str,
-    disposition: &'static str,
-    /// `true` or `false`, or why that is not decided: `stopped`, `traced`.
-    fatal: &'static str,
-    /// Whether somebody has arranged for it, who is to be named instead.
-    arranged: bool,
-    /// What else befalls the victim: `origin:SIGNAL`.
-    also: Vec<&'static str>,
-}
+use super::{Way, is_said};
 
 /// How much of the truth lines are to tell.
 #[derive(Debug, Clone, Copy)]
@@ -47,110 +11,7 @@ pub struct Told {
     pub arrangers: bool,
 }
 
-/// The rows of a table, its head apart.
-fn rows(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
-    (table.lines().skip(1)).map(|line| line.split('\t').collect())
-}
-
-fn is_said(cell: &'static str) -> Option<&'static str> {
-    (cell != NOTHING).then_some(cell)
-}
-
 impl Way {
-    fn of(cells: &[&'static str]) -> Self {
-        let [
-            name,
-            needs,
-            signal,
-            origin,
-            code,
-            sender,
-            role,
-            scope,
-            disposition,
-            fatal,
-            arranger,
-            also,
-            _,
-        ] = *cells
-        else {
-            panic!("so many columns: {cells:?}");
-        };
-        Self {
-            name,
-            needs,
-            signal,
-            origin,
-            code: is_said(code).map(|code| code.parse().unwrap()),
-            sender,
-            role,
-            scope,
-            disposition,
-            fatal,
-            arranged: arranger == "yes",
-            also: is_said(also)
-                .into_iter()
-                .flat_map(|also| also.split(','))
-                .collect(),
-        }
-    }
-
-    /// All of them, as they are on the kernel that runs.
-    pub fn all() -> Vec<Self> {
-        let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-        let kernel = version(&release);
-        let mut ways: Vec<_> = rows(TABLE).map(|cells| Self::of(&cells)).collect();
-        for cells in rows(EXCEPTIONS) {
-            let [name, below, field, value, _] = *cells else {
-                panic!("so many columns: {cells:?}");
-            };
-            let way = ways.iter_mut().find(|way| way.name == name).unwrap();
-            if kernel < version(below) {
-                match field {
-                    "origin" => way.origin = value,
-                    "sender" => way.sender = value,
-                    "sender_role" => way.role = value,
-                    _ => panic!("no exception for {field}"),
-                }
-            }
-        }
-        ways
-    }
-
-    /// Goes it, and gives what really happened: nothing if it cannot be gone
-    /// here, and need not.
-    pub fn go(&self) -> Option<Value> {
-        let output = output_of(Command::new(program()).args(["run", self.name]));
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success() && said.is_empty(),
-            "{}: {said}",
-            self.name
-        );
-        let truth: Value = serde_json::from_slice(&output.stdout).unwrap();
-        if let Some(why) = truth.get("skipped") {
-            assert!(self.needs != NOTHING, "{} was skipped: {why}", self.name);
-            return None;
-        }
-        Some(truth)
-    }
-
-    pub fn has_line(&self) -> bool {
-        self.origin != "no_line"
-    }
-
-    /// Whether the signal ends or stops the victim, and has a line.
-    pub fn is_deadly(&self) -> bool {
-        const STOPPING: [&str; 4] = ["SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"];
-        self.has_line()
-            && (["true", "stopped"].contains(&self.fatal) || STOPPING.contains(&self.signal))
-    }
-
-    /// Whether it crosses from a user to another.
-    pub fn crosses(&self) -> bool {
-        self.name.starts_with("x_")
-    }
-
     /// The one line of all that tells of it; and what is wrong with that.
     pub fn line<'a>(&self, truth: &Value, lines: &'a [Value]) -> Result<&'a Value, String> {
         let mine: Vec<_> = (lines.iter())
@@ -195,9 +56,22 @@ impl Way {
         }
         self.compare_target(&truth["victim"], &line["target"], &mut wrong);
         self.compare_sender(truth, line, told, &mut wrong);
+        self.compare_detail(line, &mut wrong);
         let others = [self.check_code_name(line), self.check_tty(truth, line)];
         wrong.0.extend(others.into_iter().filter_map(Result::err));
         wrong.0
+    }
+
+    fn compare_detail(&self, line: &Value, wrong: &mut Differences) {
+        if let Some((path, must)) = self.detail.and_then(|detail| detail.split_once('=')) {
+            let is = path.split('.').fold(line, |value, key| &value[key]);
+            let is = match is {
+                Value::Null => "absent".to_owned(),
+                Value::String(word) => word.clone(),
+                other => other.to_string(),
+            };
+            wrong.must(path, &is.into(), must);
+        }
     }
 
     fn compare_target(&self, victim: &Value, target: &Value, wrong: &mut Differences) {
@@ -298,43 +172,4 @@ fn listed(lines: &[&Value]) -> String {
         true => "none of the victim's".to_owned(),
         false => lines.concat(),
     }
-}
-
-/// The first two numbers of a kernel's release.
-fn version(release: &str) -> (u32, u32) {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
-    let mut number = || {
-        numbers
-            .find(|text| !text.is_empty())
-            .unwrap()
-            .parse()
-            .unwrap()
-    };
-    (number(), number())
-}
-
-/// The names that the program knows.
-pub fn known() -> Vec<String> {
-    let output = output_of(Command::new(program()).arg("list"));
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(str::to_owned).collect()
-}
-
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| env::var_os("SIGTRAIL_WAYS").map_or_else(compile, PathBuf::from))
-}
-
-fn compile() -> PathBuf {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("ways");
-    let mut sources: Vec<_> = (fs::read_dir(directory).unwrap())
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|kind| kind == "c" || kind == "h")
-        })
-        .collect();
-    sources.sort();
-    // Its victims execute it, wherever they are.
-    compiled("ways", &sources, &["-static"])
 }
