@@ -68,8 +68,17 @@ fn the_table_has_each_way_once() {
 
 #[test]
 fn every_signal_without_a_call_has_a_line_that_says_what_made_it() {
-    let (gone, lines) = record(&["--kernel-signals", "all"], |_| true);
-    assert_told(&gone, &lines, Told { arrangers: false });
+    for arrangers in [false, true] {
+        let told = Told { arrangers };
+        let arrangers = arrangers.to_string();
+        let args = ["--kernel-signals", "all", "--arrangers", &arrangers];
+        check_each(&args, told);
+    }
+}
+
+fn check_each(args: &[&str], told: Told) {
+    let (gone, lines) = record(args, |_| true);
+    assert_told(&gone, &lines, told);
     let told = gone.iter().filter(|(way, _)| way.has_line()).count();
     assert!(told >= LINES_MIN, "{told} of {} ways", gone.len());
     let unexplained: Vec<_> = (gone.iter())
@@ -81,7 +90,7 @@ fn every_signal_without_a_call_has_a_line_that_says_what_made_it() {
 #[test]
 fn what_ends_or_stops_a_process_has_a_line_unasked() {
     let (gone, lines) = record(&[], Way::is_deadly);
-    assert_told(&gone, &lines, Told { arrangers: false });
+    assert_told(&gone, &lines, Told { arrangers: true });
 }
 
 /// The user behind a signal: the sender's, or who opened the terminal that it

@@ -246,8 +246,8 @@ static void ptregs(void)
 {
 	start(VICTIM, NOBODY, spin_on);
 	meet(VICTIM);
-	start(CULPRIT, NOBODY, have_victim_call);
-	meet(CULPRIT);
+	start(ARRANGER, NOBODY, have_victim_call);
+	meet(ARRANGER);
 	watch_end();
 }
 

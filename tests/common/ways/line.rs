@@ -95,10 +95,19 @@ impl Way {
     }
 
     fn compare_sender(&self, truth: &Value, line: &Value, told: Told, wrong: &mut Differences) {
-        let (sender, role) = match self.arranged && told.arrangers {
-            true => ("arranger", Some("arranger")),
-            false => (self.sender, is_said(self.role)),
+        let arranger = self.arranger.filter(|_| told.arrangers);
+        let (sender, role) = match arranger {
+            Some("sender") => ("arranger", Some("arranger")),
+            _ => (self.sender, is_said(self.role)),
         };
+        for field in ["pid", "uid"] {
+            let must = match arranger {
+                Some("aside") => truth["arranger"][field].clone(),
+                _ => Value::Null,
+            };
+            let is = &line["arranged_by"][field];
+            wrong.must(&format!("arranged_by.{field}"), is, must);
+        }
         wrong.must("sender_role", &line["sender_role"], role);
         for field in ["pid", "uid", "tid"] {
             let (is, must) = (&line["sender"][field], &truth[sender][field]);

@@ -37,8 +37,8 @@ pub struct Way {
     disposition: &'static str,
     /// `true` or `false`, or why that is not decided: `stopped`, `traced`.
     fatal: &'static str,
-    /// Whether somebody has arranged for it, who is to be named instead.
-    arranged: bool,
+    /// Where the arranger is named, if there is one: as the `sender`, or `aside`.
+    arranger: Option<&'static str>,
     /// What else befalls the victim: `origin:SIGNAL`.
     also: Vec<&'static str>,
     /// What the line tells of the reason: `path=value`.
@@ -86,7 +86,7 @@ impl Way {
             scope,
             disposition,
             fatal,
-            arranged: arranger == "yes",
+            arranger: is_said(arranger),
             also: is_said(also)
                 .into_iter()
                 .flat_map(|also| also.split(','))
