@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -157,7 +158,12 @@ static int load_sender(void)
 static void have_program_send(void)
 {
 	int event = must(open_clock(stage->parties[VICTIM].pid, -1, false), "perf_event_open");
+	struct rlimit any = { RLIM_INFINITY, RLIM_INFINITY };
 
+	/* Before 5.11 programs count as locked memory, those of a tracer's, too. Later
+	 * it does not matter that root may be refused that.
+	 */
+	setrlimit(RLIMIT_MEMLOCK, &any);
 	must(ioctl(event, PERF_EVENT_IOC_SET_BPF, load_sender()), "PERF_EVENT_IOC_SET_BPF");
 	must(ioctl(event, PERF_EVENT_IOC_ENABLE, 0), "PERF_EVENT_IOC_ENABLE");
 	here();

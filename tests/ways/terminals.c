@@ -4,6 +4,7 @@
  * this is not orphaned: then it would not stop.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,14 @@ static pid_t lead(uid_t uid)
 	return victim;
 }
 
+/* A leader that ended earlier would hang up the victim, too. */
+static void say_when_reaped(pid_t victim)
+{
+	while (waitpid(victim, NULL, 0) < 0 && errno == EINTR)
+		;
+	say();
+}
+
 /* Waits for the victim, as its parent. */
 static void lead_and_watch(void)
 {
@@ -108,7 +117,8 @@ static void lead_and_watch(void)
 
 	here();
 	wait_for_end(victim, WSTOPPED);
-	here();
+	say();
+	say_when_reaped(victim);
 }
 
 /* Whoever has the master is the culprit; the leader looks on. */
@@ -140,6 +150,7 @@ static void ctrl_z(void)
 {
 	press(type_z);
 	put_down(VICTIM);
+	meet(HELPER);
 }
 
 static void tiocsig(void)
@@ -213,7 +224,6 @@ static void write_terminal(void)
 	struct termios settings;
 
 	must(tcgetattr(terminal, &settings), "tcgetattr");
-	/* Its leader is in the foreground and has set that. */
 	if (!(settings.c_lflag & TOSTOP))
 		die("no TOSTOP");
 	here();
@@ -234,7 +244,8 @@ static void lead_from_foreground(void)
 	must(setpgid(victim, victim), "setpgid");
 	here();
 	wait_for_end(victim, WSTOPPED);
-	here();
+	say();
+	say_when_reaped(victim);
 }
 
 static void in_the_background(void (*part)(void))
@@ -250,6 +261,7 @@ static void in_the_background(void (*part)(void))
 	cue(VICTIM);
 	meet(HELPER);
 	put_down(VICTIM);
+	meet(HELPER);
 }
 
 static void ttin(void)
