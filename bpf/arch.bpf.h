@@ -25,14 +25,16 @@ struct args {
 
 /* Other system calls during which the kernel makes signals. */
 enum activity {
-	ACTIVITY_OTHER = 0,
-	ACTIVITY_EXEC = 1,
-	ACTIVITY_PTRACE = 2,
-	ACTIVITY_REBOOT = 3,
+	/* It is in none: it runs in user mode, or is a kernel thread. */
+	ACTIVITY_NONE = 0,
+	ACTIVITY_OTHER = 1,
+	ACTIVITY_EXEC = 2,
+	ACTIVITY_PTRACE = 3,
+	ACTIVITY_REBOOT = 4,
 	/* ioctl and vhangup: they may ask a terminal for a signal. */
-	ACTIVITY_IOCTL = 4,
+	ACTIVITY_IOCTL = 5,
 	/* Whatever may write to a file. */
-	ACTIVITY_WRITE = 5,
+	ACTIVITY_WRITE = 6,
 };
 
 #define CURRENT(field)                                                                             \
@@ -458,7 +460,7 @@ static __always_inline enum activity read_args(struct args *a, const struct pt_r
 
 	/* A fault or an interrupt of user mode. */
 	if ((__s32)nr < 0)
-		return ACTIVITY_OTHER;
+		return ACTIVITY_NONE;
 	a->abi = current_abi(nr);
 	a->syscall = syscall_of(nr, a->abi);
 	if (a->syscall == NO_SYSCALL)
@@ -479,7 +481,7 @@ static __always_inline enum activity read_current_args(struct args *a)
 	if (has_typed_regs())
 		return read_args(a, typed_regs(), 1);
 	regs = probed_regs();
-	return regs ? read_args(a, regs, 0) : ACTIVITY_OTHER;
+	return regs ? read_args(a, regs, 0) : ACTIVITY_NONE;
 }
 
 #endif

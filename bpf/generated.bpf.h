@@ -127,8 +127,10 @@ static __always_inline void read_address(struct generated *g, struct kernel_sigi
 {
 	__u64 offset = bpf_core_field_offset(struct kernel_siginfo, _sifields);
 
-	/* SI_KERNEL comes without. */
+	/* SI_KERNEL comes without, and x86 has none for a wrong alignment. */
 	if (g->si_code == SI_KERNEL || (g->sig != SIGSEGV && g->sig != SIGBUS))
+		return;
+	if (g->sig == SIGBUS && g->si_code == BUS_ADRALN)
 		return;
 	if (!bpf_probe_read_kernel(&g->address, sizeof(g->address), (void *)info + offset))
 		g->flags |= GENERATED_HAS_ADDRESS;
@@ -220,7 +222,7 @@ static __always_inline int fill_generated(struct generated *g, const struct sign
 	g->sig = s->sig;
 	g->tid = bpf_get_current_pid_tgid();
 	g->flags = s->group ? 0 : GENERATED_TO_THREAD;
-	g->tty[0] = 0;
+	__builtin_memset(g->tty, 0, sizeof(g->tty));
 	if (has_info(s)) {
 		g->si_code = signal_code(s);
 		g->flags |= GENERATED_HAS_CODE;

@@ -43,6 +43,7 @@
 #define SI_SIGIO (-5)
 #define SI_TKILL (-6)
 #define SI_KERNEL 0x80
+#define BUS_ADRALN 1
 #define CLD_DUMPED 3
 #define TRAP_PERF 6
 #define SYS_USER_DISPATCH 2
@@ -119,7 +120,7 @@ static __always_inline void read_context(struct context *c, const struct signal 
 
 	c->args.syscall = NO_SYSCALL;
 	c->args.abi = ABI_NATIVE;
-	c->activity = ACTIVITY_OTHER;
+	c->activity = ACTIVITY_NONE;
 	c->in_interrupt = in_interrupt;
 	c->kernel_thread = (flags & PF_KTHREAD) != 0;
 	c->self = 0;
@@ -133,8 +134,7 @@ static __always_inline void read_context(struct context *c, const struct signal 
 	/* A kernel thread's registers are zero, and 0 is a system call. */
 	if (!c->kernel_thread)
 		c->activity = read_current_args(&c->args);
-	if (c->activity == ACTIVITY_OTHER && flags & (PF_IO_WORKER | PF_USER_WORKER) &&
-	    !c->kernel_thread)
+	if (flags & (PF_IO_WORKER | PF_USER_WORKER) && !c->kernel_thread)
 		c->activity = ACTIVITY_WRITE;
 }
 
@@ -338,6 +338,9 @@ static __always_inline enum role role_of(enum origin origin, const struct contex
 	if (c->in_interrupt || c->kernel_thread)
 		return ROLE_NONE;
 	switch (origin) {
+	case ORIGIN_ASYNC_IO:
+		/* An interrupt of user mode runs on the thread's own stack. */
+		return c->activity == ACTIVITY_NONE && !c->exiting ? ROLE_NONE : ROLE_TRIGGER;
 	case ORIGIN_TTY:
 	case ORIGIN_HANGUP:
 		if (c->activity == ACTIVITY_IOCTL)

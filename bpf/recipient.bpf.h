@@ -110,6 +110,9 @@ static __always_inline enum recipient_flag read_fate(const struct recipient *r,
 	int by_default = r->disposition == DISPOSITION_DEFAULT;
 	enum recipient_flag flags;
 
+	/* Up to 5.10 such a signal is queued all the same. */
+	if (r->process.flags & PROCESS_EXITING)
+		return 0;
 	/* The kernel decides at once, but for core dumps and for what has to wait. */
 	if (sig == SIGKILL || (is_new && task->signal->flags & SIGNAL_GROUP_EXIT))
 		return RECIPIENT_FATAL;

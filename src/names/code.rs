@@ -79,6 +79,9 @@ pub const fn kernel_code_name(signal: i32, code: i32) -> Option<&'static str> {
             "CLD_STOPPED",
             "CLD_CONTINUED",
         ],
+        29 => &[
+            "POLL_IN", "POLL_OUT", "POLL_MSG", "POLL_ERR", "POLL_PRI", "POLL_HUP",
+        ],
         31 => &["SYS_SECCOMP", "SYS_USER_DISPATCH"],
         _ => return None,
     };
@@ -106,6 +109,7 @@ mod tests {
             (17, 3, Some("CLD_DUMPED")),
             (11, 0x80, Some("SI_KERNEL")),
             (14, -2, Some("SI_TIMER")),
+            (29, 6, Some("POLL_HUP")),
             (10, 1, None),
         ] {
             assert_eq!(kernel_code_name(signal, code), name, "{signal} {code}");

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{context::Context, limits::Cutter};
 use crate::{
-    event::{self, Comm, Generated, OomFigures, Role, Signal},
+    event::{self, Generated, OomFigures, Role, Signal},
     names::limit_name,
     text::text,
 };
@@ -161,7 +161,7 @@ impl<'a> Details<'a> {
             fault_address: signal
                 .address
                 .map(|address| AddressClass::of(address).name()),
-            tty: (signal.tty != Comm::default()).then(|| text(signal.tty.bytes()).into()),
+            tty: (!signal.tty.bytes().is_empty()).then(|| text(signal.tty.bytes()).into()),
             tty_uid: signal.tty_uid,
             tty_user: user.map(|user| Cutter::shortest().name(user)),
             limit: signal.limit.and_then(Limit::new),

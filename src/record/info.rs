@@ -5,9 +5,12 @@ use serde::{Serialize, Serializer};
 
 use super::context::is_false;
 use crate::{
-    event::{Call, Signal},
+    event::{Call, Generated, Origin, Signal},
     names::{code_name, kernel_code_name},
 };
+
+const SIGCHLD: i32 = 17;
+const SIGIO: i32 = 29;
 
 /// What the siginfo holds that came with a signal.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -60,13 +63,23 @@ impl Info {
             Signal::Call(call) => Self::sent(call),
             Signal::Generated(signal) => signal.code.map(|code| Self {
                 si_code: code,
-                si_code_name: kernel_code_name(signal.signal, code),
+                si_code_name: kernel_code_name(Self::signal_of(signal), code),
                 si_value: None,
                 si_ptr: None,
                 si_pid: None,
                 si_uid: None,
                 spoofed: false,
             }),
+        }
+    }
+
+    /// The signal that the kernel means such a code for. A child may end with another
+    /// signal than SIGCHLD, and files may report with another than SIGIO.
+    const fn signal_of(signal: &Generated) -> i32 {
+        match signal.origin {
+            Origin::Child => SIGCHLD,
+            Origin::AsyncIo => SIGIO,
+            _ => signal.signal,
         }
     }
 

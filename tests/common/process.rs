@@ -1,7 +1,7 @@
 //! Who a process is, read from `/proc` while it is there: what a line must say
 //! of it.
 
-use std::{fs, os::unix::ffi::OsStrExt, os::unix::fs::MetadataExt, sync::OnceLock};
+use std::{fs, os::unix::ffi::OsStrExt, sync::OnceLock};
 
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
