@@ -14,32 +14,34 @@ use crate::{
 #[derive(Debug, Default, Serialize, JsonSchema)]
 #[schemars(rename = "details")]
 pub struct Details<'a> {
-    /// How the process in `sender` is behind a signal that no call sent: it is the
-    /// target (`self`), its act or its end set the signal off, perhaps without its
-    /// knowledge (`trigger`), it asked for it by an ioctl or `vhangup` (`caller`),
-    /// it wrote to the file that asks for it (`writer`), it traces the target
-    /// (`tracer`), or it arranged beforehand for the signal to be sent
-    /// (`arranger`). Present if `sender` is and `origin` is not `call`.
+    /// How the process in `sender` is behind a signal that no call sent. `self`: it is
+    /// the target. `trigger`: its act or its end set the signal off, perhaps without
+    /// its knowledge. `caller`: it asked for the signal by an ioctl or `vhangup`.
+    /// `writer`: it wrote to the file that asks for the signal (`cgroup.kill`).
+    /// `tracer`: it traces the target. `arranger`: it arranged beforehand for the
+    /// signal to be sent. Present if `sender` is and `origin` is not `call`.
     #[schemars(extend("enum" = Role::ALL.map(Role::name)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_role: Option<&'static str>,
     /// Where the address lies that a fault was about: in the first 64 KiB (`null`),
     /// elsewhere in the part of a process (`user`), in the kernel's part
-    /// (`kernel`), or in neither (`non_canonical`). Present for SIGSEGV and SIGBUS
-    /// with an address.
+    /// (`kernel`), or in neither (`non_canonical`). Present if `origin` is `fault`, for
+    /// a SIGSEGV or SIGBUS with an address.
     #[schemars(extend("enum" = AddressClass::ALL.map(AddressClass::name)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault_address: Option<&'static str>,
-    /// The terminal that the signal came from. Present if `origin` is `tty`,
-    /// `hangup` or `orphaned_group`, and the target or its session still had one.
+    /// The terminal that the signal came from, as the kernel names it: `pts3` is
+    /// `/dev/pts/3`. Present if `origin` is `tty`, `hangup` or `orphaned_group`, and
+    /// the target or its session still had one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub tty: Option<Box<str>>,
     /// The real user id of the process that opened the other end of that
-    /// pseudoterminal. Whoever holds that end can type ^C.
+    /// pseudoterminal (an SSH server does so as root). Whoever holds that end can type
+    /// ^C. Present if `tty` is, it is a pseudoterminal, and its other end is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tty_uid: Option<u32>,
-    /// The name that `/etc/passwd` has for `tty_uid`.
+    /// The name that `/etc/passwd` has for `tty_uid`, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tty_user: Option<&'a str>,
     /// The limit that the target reached. Present if `origin` is `rlimit` and it is
@@ -47,7 +49,8 @@ pub struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<Limit>,
     /// The victim's memory when the OOM killer chose it. Present if `origin` is
-    /// `oom`, from Linux 6.8 on.
+    /// `oom`, from Linux 6.8 on, for the process that was chosen; those that share its
+    /// memory and are ended with it have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oom: Option<Oom>,
 }
@@ -56,10 +59,11 @@ pub struct Details<'a> {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "limit")]
 pub struct Limit {
-    /// The limit's name, as in getrlimit(2).
+    /// The limit's name, as in getrlimit(2): `RLIMIT_CPU`, `RLIMIT_FSIZE` or
+    /// `RLIMIT_RTTIME`.
     pub name: &'static str,
     /// The soft limit: seconds for `RLIMIT_CPU`, bytes for `RLIMIT_FSIZE`,
-    /// microseconds for `RLIMIT_RTTIME`. Absent if there is none.
+    /// microseconds for `RLIMIT_RTTIME`; 2^53 stands for more. Absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub soft: Option<u64>,
     /// The hard limit, in the same unit. Absent if there is none.
@@ -67,7 +71,7 @@ pub struct Limit {
     pub hard: Option<u64>,
 }
 
-/// The memory of a process, as the kernel's log has it.
+/// The memory of a victim, as the kernel's log has it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "oom")]
 pub struct Oom {
@@ -81,7 +85,8 @@ pub struct Oom {
     pub shmem_rss_kib: u64,
     /// Its page tables, in KiB.
     pub pgtables_kib: u64,
-    /// How much the OOM killer was told to prefer or spare it: -1000 to 1000.
+    /// How much the OOM killer was told to spare (below 0) or to prefer it (above 0),
+    /// as in `/proc/PID/oom_score_adj`: -1000 to 1000.
     pub oom_score_adj: i32,
 }
 

@@ -23,7 +23,7 @@ pub struct Process<'a> {
     /// The thread's name, at most 15 bytes. For a target that is meant as a process,
     /// the name of its main thread.
     pub comm: Cow<'a, str>,
-    /// The executable's path in its mount namespace.
+    /// The executable's path, as the process's own mount namespace has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exe: Option<&'a str>,
     /// The executable's file was deleted.
@@ -33,12 +33,12 @@ pub struct Process<'a> {
     /// may hold secrets; `--args` decides how much of them is recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub args: Option<Vec<&'a str>>,
-    /// `proc` if `exe` and `args` were read from `/proc` some time after the call
-    /// instead of by the kernel during it.
+    /// `proc` if `exe` and `args` were read from `/proc` some time after the signal
+    /// instead of by the kernel when it was made.
     #[schemars(extend("const" = Source::Proc.name()))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exe_source: Option<&'static str>,
-    /// The controlling terminal's name.
+    /// The controlling terminal's name, as the kernel has it: `pts3` is `/dev/pts/3`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tty: Option<&'a str>,
     /// Real user id.

@@ -35,7 +35,22 @@ pub struct Signal<'a, S = Sender<'a>, T = Target<'a>> {
     /// The machine's node name, as `uname -n` gives it.
     pub hostname: &'a str,
     /// What made the signal: one of the six system calls (`call`), or the kernel, and
-    /// then why.
+    /// then why. `fault`: the process did what its processor or its memory does not
+    /// allow. `timer`: a timer of the process ran out. `child`: a child ended, stopped
+    /// or went on. `parent_death`: its parent ended (`PR_SET_PDEATHSIG`). `tty`: a key
+    /// of its terminal, an ioctl on it, or its use from the background. `hangup`: its
+    /// terminal was closed, or the session's leader ended. `orphaned_group`: it was
+    /// stopped, and its process group lost its last link to its session. `async_io`: a
+    /// file is ready or has changed (`O_ASYNC`, `F_NOTIFY`, leases), or has urgent
+    /// data. `mqueue`: a message came (`mq_notify`). `rlimit`: it reached a resource
+    /// limit. `deadline`: it exceeded its `SCHED_DEADLINE` runtime. `oom`: the OOM
+    /// killer. `cgroup_kill`: a write to `cgroup.kill`. `pid_namespace`: the init of
+    /// its pid namespace ended. `reboot`: `reboot` in its pid namespace. `seccomp`: a
+    /// seccomp filter. `user_dispatch`: Syscall User Dispatch. `ptrace`: its tracer, or
+    /// being traced. `exec`: its exec failed too late to return. `pipe`: it wrote to a
+    /// pipe or socket that nobody reads. `perf`: a perf event that asks for a signal
+    /// (`sigtrap`). `pidfd_close`: the last pidfd of a process that ends with it was
+    /// closed. `kernel`: the kernel, for a reason that it does not tell.
     #[schemars(extend("enum" = Origin::ALL.map(Origin::name)))]
     pub origin: &'static str,
     /// The system call that was made. Present if `origin` is `call`.
@@ -52,10 +67,11 @@ pub struct Signal<'a, S = Sender<'a>, T = Target<'a>> {
     /// The signal's number as given, valid or not.
     pub signal_number: i32,
     /// What the call returned: 0 or a negative errno. -38 (`ENOSYS`) if the call was
-    /// not made after all: seccomp killed the caller because of it, or the caller was
-    /// traced and was killed at its tracer's stop before it. If a seccomp filter or
-    /// supervisor answered in the kernel's place, this is its answer. Absent if
-    /// `witness_only` is present, or `origin` is not `call`.
+    /// not made after all, for one of two reasons: seccomp killed the caller because
+    /// of it, or the caller was traced and was killed at its tracer's stop before it.
+    /// If a seccomp filter or supervisor answered in the kernel's place, this is its
+    /// answer: then 0 does not mean that a signal was sent, and `outcome` is absent.
+    /// Present if `origin` is `call` and `witness_only` is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ret: Option<i32>,
     /// The errno's name (`ESRCH`), or its number as text where it has none. Present

@@ -33,7 +33,13 @@ pub struct Lost<'a> {
     /// kernel skipped, it is not known which were wanted: then these are all.
     #[schemars(range(min = 1))]
     pub count: u64,
-    /// The reason.
+    /// The reason. A CPU's ring refused the record, because it was full (`ring_full`),
+    /// did not exist (`ring_absent`) or had another fault (`ring_error`); the exit was
+    /// seen without an entry and without arguments (`entry_missing`); the kernel
+    /// skipped the probe (`probe_skipped`); the record could not be decoded
+    /// (`malformed`); records are missing that no counter explains (`unexplained`); the
+    /// queue for lines was full because the output is slow (`sink_full`) or fails
+    /// (`sink_error`).
     #[schemars(extend("enum" = Reason::ALL.map(Reason::name)))]
     pub reason: &'static str,
     /// The first of them was made after this time: UTC, in RFC 3339, to the

@@ -73,13 +73,13 @@ pub struct Target<'a> {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "recipient")]
 pub struct Recipient<'a> {
-    /// Where the facts about the process come from: `kernel` (read during the call)
-    /// or `proc` (read from `/proc` some time later).
+    /// Where the facts about the process come from: `kernel` (read when the signal
+    /// was made, or during the call) or `proc` (read from `/proc` some time later).
     #[schemars(extend("enum" = Source::ALL.map(Source::name)))]
     pub source: &'static str,
     /// Process id, in the initial pid namespace.
     pub pid: u32,
-    /// Thread id, in the initial pid namespace. Present if a thread was meant.
+    /// Thread id, in the initial pid namespace. Present if `scope` is `thread`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tid: Option<u32>,
     /// The process.
@@ -90,7 +90,8 @@ pub struct Recipient<'a> {
     /// waits), `overflow` (refused: too many wait), `lost_info` (queued without its
     /// details), `continued` (dropped, but SIGCONT woke the stopped process) or
     /// `unknown`. Absent if the kernel made no signal: the call failed, it sent
-    /// signal 0, or a seccomp filter or supervisor answered it in the kernel's place.
+    /// signal 0, or a seccomp filter or supervisor answered it in the kernel's place
+    /// (then `ret` may be 0 all the same).
     #[schemars(extend("enum" = Outcome::ALL.map(Outcome::name)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<&'static str>,
@@ -114,8 +115,8 @@ pub struct Recipient<'a> {
     #[serde(skip_serializing_if = "is_false")]
     pub pid_ns_init: bool,
     /// Whether the signal ends the process. Present if `outcome` is and this is
-    /// decided. It is not if the signal waits (`blocked`, `stopped`, `traced`), or
-    /// another signal has to be handled before it.
+    /// decided. It is not decided while the signal waits (`blocked`, `stopped`,
+    /// `traced`), or another signal has to be handled before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fatal: Option<bool>,
     /// The process was exiting already.
