@@ -8,7 +8,8 @@
 //! - A backslash becomes `\x5c` if an `x` follows, because that could be taken
 //!   for such an escape.
 //! - Everything else stays as it is, including control characters and other
-//!   backslashes. (The JSON encoder escapes what JSON requires.)
+//!   backslashes. Whoever writes the text escapes these in its own way: as JSON,
+//!   [`escaped_json`] does.
 //!
 //! So ordinary names stay readable, and each `\xNN` in a text is one byte:
 //! replacing them from left to right restores the bytes. systemd's own `\x2d`
@@ -16,7 +17,7 @@
 //! alone: if a text ends with a backslash, the text after it could complete an
 //! escape.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write};
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
@@ -110,6 +111,47 @@ pub fn decode(text: &str) -> Vec<u8> {
     out
 }
 
+/// Whether a terminal, or a program that shows or splits text, might obey a
+/// character instead of showing it: controls, what turns the direction of text,
+/// what ends a line or takes no room.
+pub const fn is_steering(character: char) -> bool {
+    character.is_ascii_control()
+        || matches!(
+            character,
+            '\u{80}'..='\u{9f}'
+                | '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// JSON in which what [`is_steering`] is escaped; none if nothing has to change.
+/// JSON itself asks for the controls below U+0020 only. It still means the same.
+pub fn escaped_json(json: &str) -> Option<String> {
+    const DELETE: u8 = 0x7f;
+    if json.is_ascii() && !json.as_bytes().contains(&DELETE) || !json.contains(is_steering) {
+        return None;
+    }
+    let mut out = String::with_capacity(json.len().saturating_add(64));
+    for character in json.chars() {
+        if is_steering(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(character);
+        }
+    }
+    Some(out)
+}
+
 fn hex(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
@@ -172,6 +214,18 @@ mod tests {
         assert_eq!(decode(r"\xg0\xFF"), b"\\xg0\xff");
     }
 
+    #[test]
+    fn json_has_no_character_that_steers_whoever_shows_it() {
+        let name = "a\u{7f}\u{85}\u{9b}2J\u{202e}\u{2028}\u{e0041}ö🦀\n";
+        let json = escaped_json(&serde_json::to_string(name).unwrap()).unwrap();
+        assert_eq!(
+            json,
+            r#""a\u007f\u0085\u009b2J\u202e\u2028\udb40\udc41ö🦀\n""#
+        );
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), name);
+        assert_eq!(escaped_json(r#"{"comm":"größe \n"}"#), None);
+    }
+
     fn tricky() -> impl Strategy<Value = Vec<u8>> {
         let piece = prop_oneof![
             Just(b"\\".to_vec()),
@@ -208,6 +262,15 @@ mod tests {
             prop_assert!(pushed(&bytes).starts_with(cut));
             prop_assert_eq!(decode(cut), &bytes[..taken]);
             prop_assert!(taken == bytes.len() || cut.len() + 4 > limit);
+        }
+
+        #[test]
+        fn escaped_json_means_the_same(name in "\\PC*|[\u{0}-\u{2ff}\u{2000}-\u{20ff}\u{e0000}-\u{e00ff}]*") {
+            let plain = serde_json::to_string(&name).unwrap();
+            let json = escaped_json(&plain).unwrap_or(plain);
+            prop_assert!(!json.contains(is_steering));
+            prop_assert!(json.len() <= name.len() * 6 + 2);
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), name);
         }
 
         #[test]

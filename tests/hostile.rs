@@ -73,7 +73,7 @@ fn decoded(args: &Value) -> Vec<Vec<u8>> {
 #[test]
 fn arguments_of_any_bytes_come_back() {
     let all: Vec<u8> = (1..=255).collect();
-    let cases: [&[&[u8]]; 9] = [
+    let cases: [&[&[u8]]; 10] = [
         &[b"plain", b"a b", b"--x=1"],
         &[
             b"\xff\xfe",
@@ -85,6 +85,10 @@ fn arguments_of_any_bytes_come_back() {
         &[b"", b"", b"a", b"", b""],
         &[b""],
         &[b"x", &all],
+        &[
+            "\u{9b}2J\u{85}".as_bytes(),
+            "\u{202e}exe.\u{2066}\u{e0041}\u{2028}".as_bytes(),
+        ],
         &["größe 🦀".as_bytes(), b"cut \xf0\x9f\xa6", b"\xed\xa0\x80"],
         &[br#"{"type":"signal"}"#, b"\x1b[2J\r\n", b"\x7f"],
         &[&[b'\\'; 100], &[b'\n'; 100], &[0xff; 60]],

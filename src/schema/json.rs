@@ -54,7 +54,9 @@ pub fn schema() -> Value {
         "description": "One line of sigtrail's output: a JSON object in UTF-8 of at most 4096 \
             bytes, its line end included. No field is ever null: what is not known, or does not \
             apply, is absent. In texts that a process or a user can make up, a byte that is not \
-            UTF-8 stands as \\xNN, and a backslash before an x as \\x5c.",
+            UTF-8 stands as \\xNN, and a backslash before an x as \\x5c. Characters that a \
+            terminal might obey (controls, and those that are invisible or turn the direction \
+            of text) are written as JSON's \\uNNNN.",
         "oneOf": one_of,
         "$defs": definitions,
     })

@@ -50,6 +50,9 @@ impl Checker {
         if body.contains('\n') {
             return Err("more than one line".to_owned());
         }
+        if let Some(raw) = body.chars().find(|c| c.is_control() || is_bidi(*c)) {
+            return Err(format!("{raw:?} is not escaped"));
+        }
         let value: Value =
             serde_json::from_str(body).map_err(|error| format!("no JSON: {error}"))?;
         self.check_head(body, &value)?;
@@ -102,6 +105,11 @@ impl Checker {
         }
         check_timestamp(timestamp)
     }
+}
+
+/// Whether a character turns the direction of the text after it.
+fn is_bidi(character: char) -> bool {
+    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The lines of a run, too many to keep each.
