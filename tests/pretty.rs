@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
-    fs::File,
-    io::{ErrorKind, Read},
+    fs::{self, File},
+    io::{ErrorKind, Read, Write},
+    os::fd::OwnedFd,
     process::{Command, Stdio},
 };
 
@@ -15,19 +16,32 @@ use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
 
-/// What it prints to a file while the actor makes these calls.
-fn printed(command: &mut Command, actor: &mut Actor, calls: &[&str]) -> String {
+/// What it prints to a file while this happens.
+fn printed_while(command: &mut Command, happen: impl FnOnce(&dyn Fn(&str))) -> String {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("lines");
     let out = File::create(&path).unwrap();
     let mut child = Killed(command.stdout(out).spawn().unwrap());
     wait_for_file(&path);
-    for call in calls {
-        actor.ask(&format!("call {call}"));
-    }
+    happen(&|text| wait_until(text, || fs::read_to_string(&path).unwrap().contains(text)));
     kill_process(Pid::from_child(&child.0), Signal::TERM).unwrap();
     assert_eq!(child.0.wait().unwrap().code(), Some(0));
-    std::fs::read_to_string(&path).unwrap()
+    fs::read_to_string(&path).unwrap()
+}
+
+/// What it prints to a file while the actor makes these calls.
+fn printed(command: &mut Command, actor: &mut Actor, calls: &[&str]) -> String {
+    printed_while(command, |_| {
+        for call in calls {
+            actor.ask(&format!("call {call}"));
+        }
+    })
+}
+
+/// The lines between the first and the last, without their times.
+fn signals(text: &str) -> Vec<&str> {
+    let lines: Vec<_> = text.lines().map(untimed).collect();
+    lines[1..lines.len() - 1].to_vec()
 }
 
 /// A line without its time, which is checked for its form.
@@ -41,87 +55,150 @@ fn untimed(line: &str) -> &str {
     rest
 }
 
+/// As many columns as there are, with `end` after the last.
+fn row(signal: &str, who: &str, user: &str, cause: &str, whom: &str, end: &str) -> String {
+    format!("  {signal:<9} {who:<16} {user:<5} {cause:<5} -> {whom:<13} {end}")
+}
+
 #[test]
 fn each_call_is_a_line_of_aligned_columns() {
     let mut actor = Actor::start();
     actor.set_comm(b"st-pretty");
     let pid = actor.pid;
     let gone = actor.get("gone");
-    let calls = [
-        format!("kill {pid} 10"),
+    actor.get("lead");
+    let made = ["block", "handle", "ignore", "default"].map(|how| {
+        let child = actor.get(&format!("make {how} 15 0"));
+        (how, child)
+    });
+    let mut calls = vec![
         format!("tgkill {pid} {pid} 37"),
         format!("tkill {gone} 0"),
+        format!("kill {pid} 0"),
         "kill 0 23".to_owned(),
         format!("kill -{gone} 15"),
+        "kill -1 65".to_owned(),
     ];
-    let calls = calls.each_ref().map(String::as_str);
-    actor.get("lead");
+    calls.extend(made.iter().map(|(_, child)| format!("kill {child} 15")));
+    let stopped = actor.get("make default 15 0");
+    calls.extend([19, 15, 18].map(|signal| format!("kill {stopped} {signal}")));
+    let is_stopped = || {
+        let stat = fs::read_to_string(format!("/proc/{stopped}/stat")).unwrap();
+        stat.contains(") T ")
+    };
     let mut command = command(&["--pretty", "-p", &pid.to_string()]);
-    let text = printed(&mut command, &mut actor, &calls);
+    let text = printed_while(&mut command, |_| {
+        for call in &calls {
+            actor.ask(&format!("call {call}"));
+            if call.ends_with(" 19") {
+                wait_until("the stop", is_stopped);
+            }
+        }
+    });
 
-    let who = format!("{:<24} root       ", format!("st-pretty[{pid}]"));
-    let whom = |text: String| format!("{text:<16}");
+    let who = format!("st-pretty[{pid}]");
+    let is = |signal: &str, cause: &str, whom: &str, end: &str| {
+        row(signal, &who, "root", cause, whom, end)
+    };
+    let child = |index: usize| format!("st-pretty[{}]", made[index].1);
+    let stopped = format!("st-pretty[{stopped}]");
     let expected = [
-        format!(
-            "  SIGUSR1     {who}kill    -> {} ok",
-            whom(format!("{pid}"))
-        ),
-        format!(
-            "  SIGRTMIN+3  {who}tgkill  -> {} ok",
-            whom(format!("{pid}/{pid}"))
-        ),
-        format!(
-            "  0           {who}tkill   -> {} ESRCH",
-            whom(format!("{gone}"))
-        ),
-        format!(
-            "  SIGURG      {who}kill    -> {} ok (own process group)",
-            whom("0".into())
-        ),
-        format!(
-            "  SIGTERM     {who}kill    -> {} ESRCH (process group)",
-            whom(format!("-{gone}"))
-        ),
+        is("SIGRTMIN+3", "tgkill", &who, "waits: blocked"),
+        is("0", "tkill", &gone.to_string(), "ESRCH"),
+        is("0", "kill", &who, "ok"),
+        is("SIGURG", "kill", "own group", "reached 1"),
+        is("SIGTERM", "kill", &format!("group {gone}"), "ESRCH"),
+        is("65", "kill", "everyone", "EINVAL"),
+        is("SIGTERM", "kill", &child(0), "waits: blocked"),
+        is("SIGTERM", "kill", &child(1), "handled"),
+        is("SIGTERM", "kill", &child(2), "ignored"),
+        is("SIGTERM", "kill", &child(3), "ends it"),
+        is("SIGSTOP", "kill", &stopped, "stops it"),
+        is("SIGTERM", "kill", &stopped, "waits: stopped"),
+        is("SIGCONT", "kill", &stopped, "continued"),
     ];
+    assert_eq!(signals(&text), expected);
     let version = env!("CARGO_PKG_VERSION");
-    let mut lines: Vec<_> = text.lines().map(untimed).collect();
-    let last = lines.pop().unwrap();
-    assert_eq!(
-        last,
-        format!("  sigtrail {version} stopped: 5 signals, 0 lost")
-    );
-    let first = lines.remove(0);
-    assert_eq!(
-        first,
-        format!("  sigtrail {version} started: 0 signals, 0 lost")
-    );
-    assert_eq!(lines, expected);
+    let state = |state: &str| format!("  sigtrail {version} {state} signals, 0 lost");
+    let mut lines = text.lines().map(untimed);
+    assert_eq!(lines.next(), Some(&*state("started: 0")));
+    assert_eq!(lines.next_back(), Some(&*state("stopped: 13")));
+}
+
+#[test]
+fn what_the_kernel_sends_reads_as_what_a_process_sends() {
+    let mut yes = Command::new("yes");
+    let mut yes = Killed(yes.stdout(Stdio::piped()).spawn().unwrap());
+    let (master, terminal, name) = terminal();
+    let mut master = File::from(master);
+    let mut typed = Command::new("setsid");
+    typed.args(["-c", "sleep", "600"]).stdin(terminal);
+    let mut typed = Killed(typed.spawn().unwrap());
+    let pids = [yes.0.id(), typed.0.id()];
+    let comm = format!("/proc/{}/comm", pids[1]);
+    wait_until("sleep", || fs::read_to_string(&comm).unwrap() == "sleep\n");
+
+    let mut command = command(&["--pretty", "-t", &format!("{},{}", pids[0], pids[1])]);
+    let text = printed_while(&mut command, |wait_for| {
+        drop(yes.0.stdout.take());
+        wait_for("SIGPIPE");
+        master.write_all(b"\x03").unwrap();
+        wait_for("SIGINT");
+    });
+    let (yes, sleep) = (format!("yes[{}]", pids[0]), format!("sleep[{}]", pids[1]));
+    let typed_on = name.strip_prefix("/dev/").unwrap().replace('/', "");
+    let expected = [
+        row("SIGPIPE", &yes, "root", "pipe", &yes, "ends it"),
+        row("SIGINT", "kernel", &typed_on, "tty", &sleep, "ends it"),
+    ];
+    assert_eq!(signals(&text), expected);
+    for line in text.lines() {
+        assert!(line.len() <= 80 || pids[0] > 99_999, "{line}");
+    }
+    let _ = typed.0.wait();
 }
 
 #[test]
 fn a_hostile_name_stays_in_its_column() {
     let mut actor = Actor::start();
-    actor.set_comm(b"\x1b[2J\n\xff\xe2\x80\xae!");
-    let pid = actor.pid.to_string();
-    let call = format!("kill {pid} 0");
-    let text = printed(
-        &mut command(&["--pretty", "-p", &pid]),
-        &mut actor,
-        &[&call],
-    );
-    assert_eq!(text.lines().count(), 3, "{text}");
-    let line = untimed(text.lines().nth(1).unwrap()).to_owned();
-    let name = format!(r"  0           \u{{1b}}[2J\n\xff\u{{202e}}![{pid}] root ");
-    assert!(line.starts_with(&name), "{line}");
+    for (comm, shown) in [
+        (
+            &b"\x1b[2J\n\xff\xe2\x80\xae!"[..],
+            r"\u{1b}[2J\n\xff\u{202e}!",
+        ),
+        (
+            "\x7f\u{9b}2J\u{85}\u{2066}".as_bytes(),
+            r"\u{7f}\u{9b}2J\u{85}\u{2066}",
+        ),
+    ] {
+        actor.set_comm(comm);
+        let pid = actor.pid.to_string();
+        let call = format!("kill {pid} 0");
+        let text = printed(
+            &mut command(&["--pretty", "-p", &pid]),
+            &mut actor,
+            &[&call],
+        );
+        let who = format!("{shown}[{pid}]");
+        let expected = row("0", &who, "root", "kill", &who, "ok");
+        assert_eq!(signals(&text), [expected]);
+    }
+}
+
+/// A terminal's two ends, and its path.
+fn terminal() -> (OwnedFd, OwnedFd, String) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let terminal = rustix::fs::open(&name, flags, Mode::empty()).unwrap();
+    (master, terminal, name.into_string().unwrap())
 }
 
 /// What it prints on a terminal until it ends by itself.
 fn printed_on_terminal(command: &mut Command, actor: &mut Actor, call: &str) -> String {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap();
-    let terminal = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+    let (master, terminal, _) = terminal();
     let mut child = Killed(
         command
             .stdin(Stdio::null())
@@ -167,7 +244,7 @@ fn colour_is_for_terminals_only_and_can_be_refused() {
         &mut actor,
         &format!("call {call}"),
     );
-    assert!(screen.contains("\x1b[1mSIGKILL    \x1b[0m"), "{screen:?}");
+    assert!(screen.contains("\x1b[1mSIGKILL  \x1b[0m"), "{screen:?}");
     assert!(screen.contains("\x1b[31mESRCH\x1b[0m"), "{screen:?}");
     // An empty NO_COLOR counts as none.
     let screen = printed_on_terminal(

@@ -1,6 +1,12 @@
-//! Lines for people: aligned columns, in colour where asked.
+//! Lines for people: aligned columns, in colour where asked. Most fit into 80
+//! columns; a long name moves what follows it, so that nothing is cut off.
 
-use crate::record::{Lost, Signal, Status, Target};
+use std::fmt::Write;
+
+use crate::{
+    record::{Lost, Recipient, Signal, Status, Target},
+    text::is_steering,
+};
 
 const DIM: &str = "2";
 const RED: &str = "31";
@@ -15,25 +21,15 @@ pub struct Pretty {
 }
 
 impl Pretty {
-    /// What becomes of the target of a signal that no call sent.
-    fn fate(self, target: &Target<'_>) -> String {
-        let known = target.recipient.as_ref();
-        if known.is_some_and(|known| known.fatal == Some(true)) {
-            return self.paint(RED, "ends it");
-        }
-        (known.and_then(|known| known.outcome))
-            .unwrap_or_default()
-            .replace('_', " ")
-    }
-
     /// Appends the line of a signal.
     pub fn signal(self, out: &mut Vec<u8>, line: &Signal<'_>) {
         let time = self.paint(DIM, &line.timestamp.as_str()[11..23]);
         let kills = line.signal_number == 9 || line.signal_number == 15;
-        let signal = format!("{:<11}", line.signal.to_string());
+        let signal = format!("{:<9}", line.signal.to_string());
         let signal = self.paint(if kills { BOLD } else { "" }, &signal);
         let (who, user) = line.sender.as_ref().map_or_else(
-            || ("kernel".to_owned(), String::new()),
+            // No user sent it; the terminal has room there.
+            || ("kernel".to_owned(), terminal(line).unwrap_or_default()),
             |sender| {
                 let process = &sender.process;
                 let who = format!("{}[{}]", shown(&process.comm), sender.pid);
@@ -41,29 +37,31 @@ impl Pretty {
                 (who, user)
             },
         );
-        let (target, cause) = (&line.target, line.syscall.unwrap_or(line.origin));
-        let target_arg = match (target.arg, target.arg_tid, &target.recipient) {
-            (Some(arg), Some(tid), _) => format!("{arg}/{tid}"),
-            (Some(arg), None, _) => arg.to_string(),
-            (None, _, Some(known)) => {
-                format!("{}[{}]", shown(&known.process.comm), known.pid)
-            }
-            (None, _, None) => String::new(),
-        };
-        let result = match &line.errno {
-            Some(errno) => self.paint(RED, &errno.to_string()),
-            None if line.witness_only => "seen".to_owned(),
-            None if line.syscall.is_some() => "ok".to_owned(),
-            None => self.fate(target),
-        };
-        let group = match target.scope {
-            "process" | "thread" => String::new(),
-            scope => format!(" ({})", scope.replace('_', " ")),
-        };
+        let cause = line.syscall.unwrap_or(line.origin);
+        let (whom, result) = (whom(&line.target), self.result(line));
+        let notes = notes(line);
         let text = format!(
-            "{time}  {signal} {who:<24} {user:<10} {cause:<7} -> {target_arg:<16} {result}{group}\n"
+            "{time}  {signal} {who:<16} {user:<5} {cause:<5} -> {whom:<13} {result}{notes}\n"
         );
         out.extend_from_slice(text.as_bytes());
+    }
+
+    /// What came of it.
+    fn result(self, line: &Signal<'_>) -> String {
+        if let Some(errno) = &line.errno {
+            return self.paint(RED, &errno.to_string());
+        }
+        let known = line.target.recipient.as_ref();
+        let fate = known.and_then(|known| fate(known, line.signal_number));
+        match (fate, line.recipient_count) {
+            (Some("ends it"), _) => self.paint(RED, "ends it"),
+            (Some(fate), _) => fate.to_owned(),
+            (None, Some(count)) => format!("reached {count}"),
+            (None, None) if line.witness_only => "seen".to_owned(),
+            // Who answered the call has sent nothing.
+            (None, None) if line.signal_number != 0 => "ok, none seen".to_owned(),
+            (None, None) => "ok".to_owned(),
+        }
     }
 
     /// Appends the line of a loss.
@@ -97,17 +95,90 @@ impl Pretty {
     }
 }
 
+/// Whom a signal is for: the process, or what the call's arguments say.
+fn whom(target: &Target<'_>) -> String {
+    if let Some(known) = &target.recipient {
+        let mut whom = format!("{}[{}]", shown(&known.process.comm), known.pid);
+        if let Some(tid) = known.tid.filter(|&tid| tid != known.pid) {
+            // Writing to a string cannot fail.
+            let _ = write!(whom, "/{tid}");
+        }
+        return whom;
+    }
+    let arg = target.arg.unwrap_or_default();
+    match (target.scope, target.arg_tid) {
+        ("own_process_group", _) => "own group".to_owned(),
+        ("every_process", _) => "everyone".to_owned(),
+        // A group is a negative number, but to a pidfd.
+        ("process_group", _) => format!("group {}", arg.unsigned_abs()),
+        (_, Some(tid)) => format!("{arg}/{tid}"),
+        _ => arg.to_string(),
+    }
+}
+
+/// What becomes of a recipient, if it is known.
+fn fate(recipient: &Recipient<'_>, signal: i32) -> Option<&'static str> {
+    const SIGSTOP: i32 = 19;
+    const SIGTSTP: i32 = 20;
+    const SIGTTOU: i32 = 22;
+
+    let outcome = recipient.outcome?;
+    let disposition = recipient.disposition.unwrap_or_default();
+    Some(match (outcome, disposition) {
+        _ if recipient.fatal == Some(true) => "ends it",
+        _ if recipient.pid_ns_init => "spared: init",
+        _ if recipient.zombie => "was dead",
+        ("ignored" | "overflow" | "continued", _) => outcome,
+        _ if recipient.traced => "waits: traced",
+        _ if recipient.stopped => "waits: stopped",
+        _ if recipient.blocked => "waits: blocked",
+        ("already_pending", _) => "was pending",
+        (_, "handler") => "handled",
+        (_, "default") if signal == SIGSTOP => "stops it",
+        // Not if the process group is orphaned.
+        (_, "default") if (SIGTSTP..=SIGTTOU).contains(&signal) => "may stop it",
+        (_, "default") if recipient.fatal.is_none() => "may end it",
+        _ => "delivered",
+    })
+}
+
+/// The terminal that it came from.
+fn terminal(line: &Signal<'_>) -> Option<String> {
+    let name = line.details.tty.as_deref().filter(|name| !name.is_empty());
+    name.map(shown)
+}
+
+/// How the sender is behind it, its terminal, and the limit.
+fn notes(line: &Signal<'_>) -> String {
+    let details = &line.details;
+    let target = line.target.recipient.as_ref().map(|known| known.pid);
+    let is_other = line.sender.as_ref().map(|sender| sender.pid) != target;
+    let notes: Vec<_> = [
+        details.sender_role.filter(|_| is_other).map(str::to_owned),
+        line.sender.as_ref().and_then(|_| terminal(line)),
+        (details.limit.as_ref()).map(|limit| limit.name.to_owned()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if notes.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", notes.join(", "))
+    }
+}
+
 /// A hostile name, so that it can neither move the cursor nor break the line.
 fn shown(name: &str) -> String {
-    name.chars()
-        .flat_map(|c| {
-            let escape = c.is_control()
-                || matches!(c, '\u{200b}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-            let escaped = escape.then(|| c.escape_default());
-            let plain = (!escape).then_some(c);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect()
+    let mut out = String::with_capacity(name.len());
+    for character in name.chars() {
+        if is_steering(character) {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -117,6 +188,7 @@ mod tests {
     #[test]
     fn a_hostile_name_cannot_steer_the_terminal() {
         assert_eq!(shown("a\x1b[2J\n\u{202e}b"), r"a\u{1b}[2J\n\u{202e}b");
+        assert_eq!(shown("\u{7f}\u{9b}2J"), r"\u{7f}\u{9b}2J");
         assert_eq!(shown("naïve sh"), "naïve sh");
     }
 }
