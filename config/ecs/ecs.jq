@@ -4,6 +4,12 @@
 #
 # `process` is the sender. The target is `Target.process`, as in the documents of
 # Elastic's own agents. What the schema has no field for is under `sigtrail`.
+#
+# Of a signal that no call sent, `event.action` is the origin (`oom`, `fault`), and
+# `process` is whoever is behind it: `sigtrail.sender_role` says how. If nobody is,
+# that is absent, and `process` is the target, as in other events of processes that
+# end.
+#
 # ecs.lua makes the same documents in fluent-bit.
 
 def without_nulls: with_entries(select(.value != null));
@@ -33,25 +39,40 @@ def process($host):
 
 def fatal: [.target, .recipients[]? | .fatal] | any;
 
+# Whether the kernel made a signal. It made none if a seccomp filter or supervisor
+# answered the call in its place, whatever `ret` is.
+def made: .signal_number == 0 or .target.outcome != null or (.recipient_count // 0) > 0;
+
 # Without `ret`, only the signal was seen, and not how the call ended.
-def outcome: if .ret == null then "unknown" elif .ret < 0 then "failure" else "success" end;
+def outcome:
+  if .ret == null then "unknown" elif .ret < 0 then "failure"
+  elif made then "success" else "unknown" end;
 
-def users: [.sender, .target, .recipients[]? | objects | .user, .effective_user, .login_user
-  | select(. != null)] | unique;
+def users: .tty_user as $tty | [.sender, .target, .recipients[]? | objects
+  | .user, .effective_user, .login_user] + [$tty] | map(select(. != null)) | unique;
 
-def whom: if .pid then "\(.comm) (\(.pid))" else "\(.scope) \(.arg)" end;
+def who: "\(.comm) (\(.pid))";
+
+def whom: if .pid then who else "\(.scope) \(.arg)" end;
 
 def of_type:
   if .type == "signal" then
     {
       event: {
-        kind: "event", category: ["process"], action: .syscall, code: .signal,
-        type: [if fatal then "end" elif .signal_number == 0 then "info" else "change" end],
-        outcome: outcome
-      },
-      message: "\(.sender.comm) (\(.sender.pid)) \(if .errno then "could not send" else "sent" end) \(.signal) to \(.target | whom)\(if .errno then ": " + .errno else "" end)"
+        kind: "event", category: ["process"], action: (.syscall // .origin), code: .signal,
+        type: [if fatal then "end" elif .signal_number == 0 then "info" else "change" end]
+      }
     }
-    + (if .errno then {error: {code: .errno}} else {} end)
+    * (if .errno then {error: {code: .errno}} else {} end)
+    * if .origin == "call" then
+        {
+          event: {outcome: outcome},
+          message: "\(.sender | who) \(if .errno then "could not send" else "sent" end) \(.signal) to \(.target | whom)\(if .errno then ": " + .errno else "" end)"
+        }
+      else
+        {message: "\(.origin): \(.signal) to \(.target | whom)\(
+          if .sender and .sender_role != "self" then ", \(.sender_role) \(.sender | who)" else "" end)"}
+      end
   elif .type == "recipients" then
     {
       event: {kind: "event", category: ["process"], action: "recipients",
@@ -61,12 +82,12 @@ def of_type:
   elif .type == "lost" then
     {
       event: {kind: "event", action: "lost", type: ["info"]},
-      message: "\(.count) calls have no line: \(.reason)"
+      message: "\(.count) \(.what) have no line: \(.reason)"
     }
   else
     {
       event: {kind: "state", action: .state, type: ["info"]},
-      message: "sigtrail \(.state): \(.events) calls, \(.lost) lost",
+      message: "sigtrail \(.state): \(.events) signals, \(.lost) lost",
       host: {os: {kernel}},
       agent: {version}
     }
@@ -83,10 +104,11 @@ def of_type:
   }
   * of_type
   * (users | if . == [] then {} else {related: {user: .}} end)
-  * (if .sender then {process: (.sender | process($line.hostname))} else {} end)
-  * (if .sender.container then
-      {container: ({id: .sender.container, runtime: .sender.container_runtime} | without_nulls)}
-     else {} end)
+  * ((.sender // .target // {}) as $main
+    | (if $main.pid then {process: ($main | process($line.hostname))} else {} end)
+    + (if $main.container then
+        {container: ({id: $main.container, runtime: $main.container_runtime} | without_nulls)}
+       else {} end))
   * (if .target.pid then {Target: {process: (.target | process($line.hostname))}} else {} end)
   * {sigtrail: ($line
       | del(.timestamp, .seq, .hostname, .errno, .version, .kernel)

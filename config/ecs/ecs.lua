@@ -3,6 +3,12 @@
 --
 -- `process` is the sender. The target is `Target.process`, as in the documents
 -- of Elastic's own agents. What the schema has no field for is under `sigtrail`.
+--
+-- Of a signal that no call sent, `event.action` is the origin (`oom`, `fault`), and
+-- `process` is whoever is behind it: `sigtrail.sender_role` says how. If nobody is,
+-- that is absent, and `process` is the target, as in other events of processes that
+-- end.
+--
 -- ecs.jq makes the same documents.
 
 local MAPPED = {
@@ -69,22 +75,32 @@ local function is_fatal(line)
     return false
 end
 
+local function who(process)
+    return process.comm .. " (" .. keyword(process.pid) .. ")"
+end
+
 local function whom(target)
-    if target.pid then
-        return target.comm .. " (" .. keyword(target.pid) .. ")"
-    end
-    return target.scope .. " " .. keyword(target.arg)
+    return target.pid and who(target) or target.scope .. " " .. keyword(target.arg)
+end
+
+-- Whether the kernel made a signal. It made none if a seccomp filter or supervisor
+-- answered the call in its place, whatever `ret` is.
+local function is_made(line)
+    return line.signal_number == 0 or line.target.outcome ~= nil
+        or (line.recipient_count or 0) > 0
 end
 
 -- Without `ret`, only the signal was seen, and not how the call ended.
-local function outcome(ret)
-    return not ret and "unknown" or ret < 0 and "failure" or "success"
+local function outcome(line)
+    local ret = line.ret
+    return not ret and "unknown" or ret < 0 and "failure" or is_made(line) and "success"
+        or "unknown"
 end
 
 local function users(line)
     local seen, names = {}, {}
     local function add(party)
-        for _, key in ipairs({ "user", "effective_user", "login_user" }) do
+        for _, key in ipairs({ "user", "effective_user", "login_user", "tty_user" }) do
             local name = party[key]
             if name and not seen[name] then
                 seen[name] = true
@@ -92,6 +108,7 @@ local function users(line)
             end
         end
     end
+    add(line)
     add(line.sender or {})
     add(line.target or {})
     for _, recipient in ipairs(line.recipients or {}) do
@@ -106,17 +123,24 @@ local of_type = {}
 function of_type.signal(line, made)
     local event = made.event
     event.kind, event.category = "event", { "process" }
-    event.action, event.code = line.syscall, line.signal
+    event.action, event.code = line.syscall or line.origin, line.signal
     event.type = { is_fatal(line) and "end" or line.signal_number == 0 and "info" or "change" }
-    event.outcome = outcome(line.ret)
     local sender = line.sender
-    made.message = sender.comm .. " (" .. keyword(sender.pid) .. ") "
-        .. (line.errno and "could not send " or "sent ") .. line.signal .. " to "
-        .. whom(line.target) .. (line.errno and ": " .. line.errno or "")
-    made.error = line.errno and { code = line.errno }
-    made.process = process(sender, line.hostname)
-    if sender.container then
-        made.container = { id = sender.container, runtime = sender.container_runtime }
+    if line.origin == "call" then
+        event.outcome = outcome(line)
+        made.message = who(sender) .. (line.errno and " could not send " or " sent ")
+            .. line.signal .. " to " .. whom(line.target)
+            .. (line.errno and ": " .. line.errno or "")
+        made.error = line.errno and { code = line.errno }
+    else
+        local behind = sender and line.sender_role ~= "self"
+        made.message = line.origin .. ": " .. line.signal .. " to " .. whom(line.target)
+            .. (behind and ", " .. line.sender_role .. " " .. who(sender) or "")
+    end
+    local main = sender or line.target
+    made.process = process(main, line.hostname)
+    if main.container then
+        made.container = { id = main.container, runtime = main.container_runtime }
     end
     if line.target.pid then
         made.Target = { process = process(line.target, line.hostname) }
@@ -133,12 +157,12 @@ end
 
 function of_type.lost(line, made)
     made.event.kind, made.event.action, made.event.type = "event", "lost", { "info" }
-    made.message = keyword(line.count) .. " calls have no line: " .. line.reason
+    made.message = keyword(line.count) .. " " .. line.what .. " have no line: " .. line.reason
 end
 
 function of_type.status(line, made)
     made.event.kind, made.event.action, made.event.type = "state", line.state, { "info" }
-    made.message = "sigtrail " .. line.state .. ": " .. keyword(line.events) .. " calls, "
+    made.message = "sigtrail " .. line.state .. ": " .. keyword(line.events) .. " signals, "
         .. keyword(line.lost) .. " lost"
     made.host.os = { kernel = line.kernel }
     made.agent.version = line.version

@@ -26,6 +26,46 @@ fn recorded_lines_become_valid_ecs_documents_in_both_ways() {
 }
 
 #[test]
+fn a_signal_without_a_sender_is_an_event_of_its_target() {
+    let lines = values(&text(format!("{GOLDEN}/lines.jsonl")));
+    let documents = values(&text(format!("{GOLDEN}/ecs.jsonl")));
+    let mut count = 0;
+    for (line, document) in lines.iter().zip(&documents) {
+        if line["type"] != "signal" || line["origin"] == "call" {
+            continue;
+        }
+        count += 1;
+        let process = &document["process"];
+        assert_eq!(document["event"]["action"], line["origin"]);
+        assert_eq!(document["event"].get("outcome"), None);
+        let who = if line.get("sender").is_some() {
+            "sender"
+        } else {
+            assert_eq!(process, &document["Target"]["process"]);
+            "target"
+        };
+        assert_eq!(process["pid"], line[who]["pid"]);
+        let role = document["sigtrail"].get("sender_role");
+        assert_eq!(role, line.get("sender_role"));
+    }
+    assert!(count > 10, "{count}");
+}
+
+#[test]
+fn a_call_that_was_answered_in_the_kernels_place_is_no_success() {
+    let lines = values(&text(format!("{GOLDEN}/lines.jsonl")));
+    let answered = lines.iter().position(|line| {
+        line["ret"] == 0
+            && line["signal_number"] == 9
+            && line["target"].get("outcome").is_none()
+            && line["target"]["scope"] == "process"
+    });
+    let documents = values(&text(format!("{GOLDEN}/ecs.jsonl")));
+    let document = &documents[answered.expect("no such call")];
+    assert_eq!(document["event"]["outcome"], "unknown");
+}
+
+#[test]
 fn the_golden_lines_become_the_golden_documents() {
     let lines = format!("{GOLDEN}/lines.jsonl");
     let expected = values(&text(format!("{GOLDEN}/ecs.jsonl")));
@@ -43,6 +83,11 @@ fn the_golden_lines_become_the_golden_documents() {
     }
     for key in [
         "abi",
+        "fault_address",
+        "limit",
+        "oom",
+        "sender_role",
+        "tty_user",
         "entry_missing",
         "late",
         "recipients_lost",
@@ -51,6 +96,14 @@ fn the_golden_lines_become_the_golden_documents() {
         "witness_only",
     ] {
         assert!(lines.iter().any(|line| line.get(key).is_some()), "{key}");
+    }
+    let origins: BTreeSet<_> = (lines.iter())
+        .filter_map(|line| line["origin"].as_str())
+        .collect();
+    assert!(origins.len() > 10, "{origins:?}");
+    for key in ["blocked", "stopped", "traced", "pid_ns_init"] {
+        let has = |line: &Value| line["target"].get(key).is_some();
+        assert!(lines.iter().any(has), "{key}");
     }
     let kinds: BTreeSet<_> = lines
         .iter()

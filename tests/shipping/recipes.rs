@@ -85,16 +85,26 @@ fn each_recipe_finds_what_it_is_for() {
 
     let said = recipe("lost.jq", &[], &[&recorded]);
     assert!(said.contains(": tracing began\n"), "{said}");
-    let end = format!(": tracing ended, with {calls} calls recorded and 0 lost\n");
+    let end = format!(": tracing ended, with {calls} signals recorded and 0 lost\n");
     assert!(said.ends_with(&end), "{said}");
     let golden = format!("{GOLDEN}/lines.jsonl");
     let said = recipe("lost.jq", &[], &[Path::new(&golden)]);
     assert!(said.contains(": 17 calls lost, ring_full\n"), "{said}");
+    assert!(said.contains(": 3 signals lost, probe_skipped\n"), "{said}");
+
+    let said = recipe("deaths.jq", &[], &[&recorded]);
+    let died = format!("{at}\tSIGTERM\tactor ({victim})\t");
+    let by = format!("\tcall\tkill\tcaller actor ({killer})\n");
+    assert!(said.starts_with(&died) && said.ends_with(&by), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
 
     let known = BTreeSet::from([
         "cross-container.jq",
+        "deaths.jq",
         "failed.jq",
         "lost.jq",
+        "oom-kills.jq",
+        "terminals.jq",
         "timeline.jq",
         "top-killers.jq",
         "who-killed.jq",
@@ -175,10 +185,98 @@ fn who_killed_takes_a_name_an_executable_a_number_a_unit_and_a_container() {
         ("012345", "SIGHUP php-fpm (603)"),
     ] {
         let said = recipe("who-killed.jq", &[("nginx", who)], &[Path::new(&golden)]);
-        let time = "2026-11-22T19:32:26.125594126Z";
-        let expected = format!("{time} {expected} by kill (22443) of bash as alice\n");
+        let expected = format!("{TIME} {expected} by kill (22443) of bash as alice\n");
         assert_eq!(said, expected, "{who}");
     }
+}
+
+/// The time of each golden line.
+const TIME: &str = "2026-11-22T19:32:26.125594126Z";
+
+#[test]
+fn recipes_tell_signals_of_the_kernel_from_calls() {
+    let golden = format!("{GOLDEN}/lines.jsonl");
+    let said = |name: &str, words: &[(&str, &str)]| recipe(name, words, &[Path::new(&golden)]);
+    let who_killed = |who: &str| said("who-killed.jq", &[("nginx", who)]);
+    for (who, expected) in [
+        ("python3", "SIGSEGV python3 (701) by the kernel, fault"),
+        ("vim", "SIGINT vim (711) by the kernel, tty"),
+        (
+            "java",
+            "SIGKILL java (721) by the kernel, oom, trigger curl (731) of containerd-shim as alice",
+        ),
+        (
+            "db.service",
+            "SIGKILL postgres (752) by the kernel, cgroup_kill, writer manager (751) of bash as alice",
+        ),
+    ] {
+        assert_eq!(who_killed(who), format!("{TIME} {expected}\n"));
+    }
+    let timeline = |pid: &str| said("timeline.jq", &[("4711", pid)]);
+    for (pid, expected) in [
+        ("751", "writer\tSIGKILL\tto\tpostgres\t752\tcgroup_kill"),
+        ("752", "got\tSIGKILL\tfrom\tkernel\tcgroup_kill\tdelivered"),
+        ("701", "got\tSIGSEGV\tfrom\tkernel\tfault\tdelivered"),
+        ("711", "got\tSIGINT\tfrom\tkernel\ttty\tdelivered"),
+    ] {
+        assert_eq!(timeline(pid), format!("{TIME}\t{expected}\n"));
+    }
+}
+
+#[test]
+fn the_recipe_for_deaths_says_why() {
+    let golden = format!("{GOLDEN}/lines.jsonl");
+    let said = recipe("deaths.jq", &[], &[Path::new(&golden)]);
+    let container = "66221e7d988e193822a3e8368b61ad9aeabf6b5276df76daebb7ea33bccc0b87";
+    for line in [
+        "SIGTERM\tworker (22430)\tworker.service\tcall\tkill\tcaller kill (22443)",
+        "SIGSEGV\tpython3 (701)\ttrain.service\tfault\tSEGV_MAPERR\tself python3 (701)",
+        "SIGINT\tvim (711)\t-\ttty\tpts3\t-",
+        &format!("SIGKILL\tjava (721)\t{container}\toom\t4032 MiB\ttrigger curl (731)"),
+        "SIGXCPU\tcc1plus (741)\t-\trlimit\tRLIMIT_CPU\tself cc1plus (741)",
+        "SIGKILL\tminer (811)\t-\tkernel\t-\t-",
+    ] {
+        let line = format!("{TIME}\t{line}\n");
+        assert_eq!(said.matches(&line).count(), 1, "{line}: {said}");
+    }
+    // What waits, or is handled, has ended nothing.
+    for alive in ["cron", "stty", "systemd", "SIGIO"] {
+        assert!(!said.contains(alive), "{alive}: {said}");
+    }
+}
+
+#[test]
+fn the_recipe_for_the_oom_killer_finds_its_victims() {
+    let golden = format!("{GOLDEN}/lines.jsonl");
+    let said = recipe("oom-kills.jq", &[], &[Path::new(&golden)]);
+    let pod = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+    let expected = format!("{TIME}\tjava (721)\t{pod}\t4032\t936\tcurl (731)\n");
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn the_recipe_for_terminals_finds_keys_and_hangups() {
+    let golden = format!("{GOLDEN}/lines.jsonl");
+    let said = recipe("terminals.jq", &[], &[Path::new(&golden)]);
+    let expected = [
+        "pts3\tSIGINT\tvim (711)\ttty\t-\talice",
+        "pts4\tSIGHUP\tbash (781)\thangup\ttrigger sshd (780)\troot",
+        "pts3\tSIGTTOU\tstty (821)\ttty\tself stty (821)\talice",
+    ];
+    let expected: String = expected.map(|line| format!("{TIME}\t{line}\n")).concat();
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_call_that_was_answered_in_the_kernels_place_counts_for_nobody() {
+    let golden = format!("{GOLDEN}/lines.jsonl");
+    let lines = values(&text(&golden));
+    let kills = (lines.iter()).filter(|line| {
+        line["sender"]["exe"] == "/app" && line["signal"] == "SIGKILL" && line["ret"] == 0
+    });
+    assert_eq!(kills.count(), 2);
+    let said = recipe("top-killers.jq", &[], &[Path::new(&golden)]);
+    assert!(said.contains("1 /app SIGKILL\n"), "{said}");
 }
 
 #[test]
@@ -221,8 +319,11 @@ fn no_name_reaches_the_terminal_as_a_command() {
     let mut seen = 0;
     for (name, words) in [
         ("cross-container.jq", vec![]),
+        ("deaths.jq", vec![]),
         ("failed.jq", vec![]),
         ("lost.jq", vec![]),
+        ("oom-kills.jq", vec![]),
+        ("terminals.jq", vec![]),
         ("timeline.jq", vec![("4711", "4096")]),
         ("timeline.jq", vec![("4711", "601")]),
         ("top-killers.jq", vec![]),
@@ -231,7 +332,7 @@ fn no_name_reaches_the_terminal_as_a_command() {
         let said = recipe(name, &words, &[golden]);
         let ours = |c: char| c == '\n' || c == '\t';
         assert!(
-            !said.contains(|c: char| c.is_control() && !ours(c)),
+            !said.contains(|c: char| (c.is_control() || c == '\u{202e}') && !ours(c)),
             "{said:?}"
         );
         for line in said.lines() {
