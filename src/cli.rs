@@ -18,8 +18,9 @@ Examples:
   sigtrail -t 4711 -n 1                        who signals process 4711 next
   sigtrail -s '!URG,!CHLD' -o signals.jsonl    all but two signals, to a file";
 
-/// Records every signal that one process sends another with a system call (kill,
-/// tgkill and the like), as one JSON line each, on stdout.
+/// Records what signals processes, as one JSON line each, on stdout: system calls
+/// (kill, tgkill and the like), and what the kernel sends that ends or stops a process
+/// (faults, the OOM killer, terminals and so on).
 ///
 /// Traces until it is stopped. Needs root, or CAP_BPF, CAP_PERFMON and
 /// CAP_DAC_READ_SEARCH; `sigtrail doctor` says what is missing.

@@ -1,11 +1,11 @@
-//! sigtrail records every signal that one process sends another, one JSON line
-//! each.
+//! sigtrail records who or what signals each process, one JSON line a signal.
 //!
-//! The BPF programs note a call at its entry and send it at its exit. `trace`
+//! The BPF programs note a call at its entry and send it at its exit; a signal that
+//! no call sent they send at once. `trace`
 //! reads the rings and decodes the records, `correlate` makes whole events in the
 //! order of time, `emit` makes lines (`record`) with UTC times (`clock`) and the
-//! names of `identity` and `names`, and `sink` writes them. `run` is the loop. Calls
-//! that have no line are accounted for in `loss`. ARCHITECTURE.md draws the rooms
+//! names of `identity` and `names`, and `sink` writes them. `run` is the loop. What
+//! has no line is accounted for in `loss`. ARCHITECTURE.md draws the rooms
 //! and the direction of imports.
 
 mod cli;

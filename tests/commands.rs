@@ -8,13 +8,16 @@ use std::{
     env,
     fs::{self, File, Permissions, create_dir_all},
     io::Read,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::{
+        fs::{PermissionsExt, symlink},
+        process::ExitStatusExt,
+    },
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Output, Stdio},
     time::Duration,
 };
 
-use common::{record, wait_until_within};
+use common::{Daemon, Killed, record, wait_until_within};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -189,11 +192,22 @@ fn each_command_in_the_readme_runs() {
     }
 }
 
+/// Records to the same file how the kernel ends a process.
+fn die_of_a_closed_pipe(lines: &Path) {
+    let mut command = Command::new("yes");
+    let mut yes = Killed(command.stdout(Stdio::piped()).spawn().unwrap());
+    let daemon = Daemon::start(lines, &["-t", &yes.0.id().to_string()]);
+    drop(yes.0.stdout.take());
+    assert_eq!(yes.0.wait().unwrap().signal(), Some(13));
+    daemon.finish();
+}
+
 #[test]
 fn each_recipe_in_the_readme_finds_something() {
     let room = TempDir::new().unwrap();
     let lines = room.path().join("signals.jsonl");
     record(&lines);
+    die_of_a_closed_pipe(&lines);
     // Whom the recipe asks for is whom the test ended.
     let text = fs::read_to_string(&lines).unwrap();
     fs::write(
@@ -203,7 +217,7 @@ fn each_recipe_in_the_readme_finds_something() {
     .unwrap();
     let mut recipes = documented("all", "README.md");
     recipes.retain(|command| command.starts_with("jq "));
-    assert_eq!(recipes.len(), 5);
+    assert_eq!(recipes.len(), 6);
     for recipe in recipes {
         let output = Command::new("bash")
             .args(["-euo", "pipefail", "-c", &recipe])

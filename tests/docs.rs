@@ -50,7 +50,8 @@ fn the_readme_tells_of_each_filter() {
     let told = options(&readme);
     for line in filters.lines() {
         let line = line.trim();
-        if !line.starts_with('-') {
+        // A value is listed with a dash, too.
+        if !line.starts_with('-') || line.starts_with("- ") {
             continue;
         }
         let long = options(line).into_iter().next().unwrap();

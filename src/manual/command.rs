@@ -65,11 +65,7 @@ pub fn page() -> String {
     let mut command = Cli::command();
     // Gives options their own `--help` and `--version`.
     command.build();
-    let mut page = Page::new(
-        "sigtrail",
-        8,
-        "record every signal that one process sends another",
-    );
+    let mut page = Page::new("sigtrail", 8, "record who or what signals each process");
     page.heading("Synopsis");
     page.paragraph("`sigtrail` [option...]");
     for sub in command.get_subcommands() {

@@ -277,6 +277,23 @@ fn a_call_that_was_answered_in_the_kernels_place_counts_for_nobody() {
     assert_eq!(kills.count(), 2);
     let said = recipe("top-killers.jq", &[], &[Path::new(&golden)]);
     assert!(said.contains("1 /app SIGKILL\n"), "{said}");
+
+    let mut actor = Actor::start();
+    let child = actor.get("child");
+    let room = TempDir::new().unwrap();
+    let recorded = room.path().join("signals.jsonl");
+    let daemon = Daemon::start(&recorded, &["-p", &actor.pid.to_string()]);
+    actor.make("deny kill 0");
+    actor.make(&format!("call {}", kill(child, 9).command()));
+    daemon.finish();
+    let lines = values(&text(&recorded));
+    let call = lines.iter().find(|line| line["type"] == "signal").unwrap();
+    assert_eq!(
+        (&call["ret"], &call["target"]["pid"]),
+        (&0.into(), &child.into())
+    );
+    assert_eq!(call["target"].get("outcome"), None);
+    assert_eq!(recipe("top-killers.jq", &[], &[&recorded]), "");
 }
 
 #[test]
