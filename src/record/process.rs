@@ -113,7 +113,7 @@ pub struct Process<'a> {
 
 /// The little that is said of a process that is neither sender nor target.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "brief")]
+#[schemars(rename = "arranged_by")]
 pub struct Brief<'a> {
     /// Process id, in the initial pid namespace.
     pub pid: u32,

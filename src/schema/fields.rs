@@ -9,13 +9,14 @@ use crate::record::Process;
 
 /// The parts of a line that have a table, and whether the fields that every
 /// process has are left out of it.
-const PARTS: [(&str, &str, bool); 11] = [
+const PARTS: [(&str, &str, bool); 12] = [
     ("signal", "Lines of type `signal`", false),
     ("sender", "`sender`", true),
     ("target", "`target`", true),
     ("recipient", "Each of `recipients`", true),
     ("process", "A process", false),
     ("relation", "`relation`", false),
+    ("arranged_by", "`arranged_by`", false),
     ("limit", "`limit`", false),
     ("oom", "`oom`", false),
     ("recipients", "Lines of type `recipients`", false),

@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use criterion::{Bencher, Criterion, Throughput};
 use sigtrail::{
     Batch, Call, CgroupPath, Config, Correlator, Emitter, Event, Image, ImageKey, Output, Registry,
-    Sink, SinkConfig, Users, decode_record,
+    Signal, Sink, SinkConfig, Users, decode_record,
 };
 
 const CPUS: u32 = 2;
@@ -198,11 +198,12 @@ fn pipeline(c: &mut Criterion) -> Result<()> {
         ("emit, each different", each_different(&calls)),
     ] {
         let (mut emitter, mut registry) = emitter()?;
+        let signals: Vec<_> = calls.into_iter().map(Signal::Call).collect();
         group.bench_function(name, |bencher| {
             per_event(bencher, || {
                 emitter.start_batch();
-                for call in &calls {
-                    emitter.signal(&mut registry, black_box(call), &[], false);
+                for signal in &signals {
+                    emitter.signal(&mut registry, black_box(signal), &[], false);
                 }
                 let _ = emitter.pump();
             });
