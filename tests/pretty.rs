@@ -57,7 +57,7 @@ fn untimed(line: &str) -> &str {
 
 /// As many columns as there are, with `end` after the last.
 fn row(signal: &str, who: &str, user: &str, cause: &str, whom: &str, end: &str) -> String {
-    format!("  {signal:<9} {who:<16} {user:<5} {cause:<5} -> {whom:<13} {end}")
+    format!("  {signal:<9} {who:<16} {user:<5} {cause:<6} -> {whom:<13} {end}")
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Pretty {
         let (whom, result) = (whom(&line.target), self.result(line));
         let notes = notes(line);
         let text = format!(
-            "{time}  {signal} {who:<16} {user:<5} {cause:<5} -> {whom:<13} {result}{notes}\n"
+            "{time}  {signal} {who:<16} {user:<5} {cause:<6} -> {whom:<13} {result}{notes}\n"
         );
         out.extend_from_slice(text.as_bytes());
     }
