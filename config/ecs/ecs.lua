@@ -110,6 +110,7 @@ local function users(line)
     end
     add(line)
     add(line.sender or {})
+    add(line.arranged_by or {})
     add(line.target or {})
     for _, recipient in ipairs(line.recipients or {}) do
         add(recipient)

@@ -23,7 +23,7 @@ pub struct Details<'a> {
     #[schemars(extend("enum" = Role::ALL.map(Role::name)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_role: Option<&'static str>,
-    /// Where the address lies that a fault was about: in the first 64 KiB (`null`),
+    /// Where the address lies that a fault was about: in the first 64 KiB (`near_null`),
     /// elsewhere in the part of a process (`user`), in the kernel's part
     /// (`kernel`), or in neither (`non_canonical`). Present if `origin` is `fault`, for
     /// a SIGSEGV or SIGBUS with an address.
@@ -104,7 +104,7 @@ impl AddressClass {
 
     const fn name(self) -> &'static str {
         match self {
-            Self::Null => "null",
+            Self::Null => "near_null",
             Self::User => "user",
             Self::Kernel => "kernel",
             Self::NonCanonical => "non_canonical",
