@@ -127,8 +127,8 @@ pub struct Counters {
     pub signals_absent: u64,
     /// As those, lost: the ring refused them for another reason.
     pub signals_error: u64,
-    /// Signals that the witness did not see because the kernel skipped it. How
-    /// many of them were wanted is not known.
+    /// Signals that an interrupt made and that no program saw because the kernel
+    /// skipped it. How many of them were wanted is not known.
     pub signals_skipped: u64,
     /// Other records that the rings refused: a recipient of a group, which the
     /// line of its call counts, or an image or cgroup, which is sent again.
