@@ -453,35 +453,47 @@ static __always_inline __s32 current_result(void)
 	return regs ? saved_result(regs, 0) : 0;
 }
 
-static __always_inline enum activity read_args(struct args *a, const struct pt_regs *regs,
-					       const int typed)
+static __always_inline void read_args(struct args *a, const struct pt_regs *regs, const int typed)
 {
 	__u32 nr = saved_nr(regs, typed);
 
-	/* A fault or an interrupt of user mode. */
-	if ((__s32)nr < 0)
-		return ACTIVITY_NONE;
 	a->abi = current_abi(nr);
 	a->syscall = syscall_of(nr, a->abi);
-	if (a->syscall == NO_SYSCALL)
-		return activity_of(nr, a->abi);
-	read_saved_args(a, regs, typed);
-	return ACTIVITY_OTHER;
+	if (a->syscall != NO_SYSCALL)
+		read_saved_args(a, regs, typed);
 }
 
-/* The call that the current thread is in, NO_SYSCALL if it is in none of the six.
- * Returns what else it does.
- */
-static __always_inline enum activity read_current_args(struct args *a)
+/* The call that the current thread is in. NO_SYSCALL if it is in none of the six. */
+static __always_inline void read_current_args(struct args *a)
 {
 	struct pt_regs *regs;
 
 	a->syscall = NO_SYSCALL;
 	a->abi = ABI_NATIVE;
-	if (has_typed_regs())
-		return read_args(a, typed_regs(), 1);
+	if (has_typed_regs()) {
+		read_args(a, typed_regs(), 1);
+		return;
+	}
 	regs = probed_regs();
-	return regs ? read_args(a, regs, 0) : ACTIVITY_NONE;
+	if (regs)
+		read_args(a, regs, 0);
+}
+
+/* What the current thread, which is in none of the six calls, is in. */
+static __always_inline enum activity current_activity(void)
+{
+	struct pt_regs *regs;
+	__s32 nr = -1;
+
+	if (has_typed_regs()) {
+		nr = saved_nr(typed_regs(), 1);
+	} else {
+		regs = probed_regs();
+		if (regs)
+			nr = saved_nr(regs, 0);
+	}
+	/* Negative in a fault and in an interrupt of user mode. */
+	return nr < 0 ? ACTIVITY_NONE : activity_of(nr, current_abi(nr));
 }
 
 #endif

@@ -28,7 +28,7 @@
  * to another. All signals of the machine come here, and nearly all are the ends of
  * children, so the cheapest questions come first.
  */
-static __always_inline int may_be_deadly(const struct signal *s, const struct context *c)
+static __always_inline int may_be_deadly(const struct signal *s, enum hook hook)
 {
 	if (s->sig == SIGCHLD || (s->result != OUTCOME_DELIVERED && s->result != OUTCOME_LOST_INFO))
 		return 0;
@@ -36,9 +36,9 @@ static __always_inline int may_be_deadly(const struct signal *s, const struct co
 		return 1;
 	if (may_end(s->sig) && read_disposition(s->task, s->sig) == DISPOSITION_DEFAULT)
 		return 1;
-	if (c->in_interrupt)
+	if (hook == HOOK_INTERRUPT)
 		return 0;
-	if (c->kernel_thread)
+	if (CURRENT(flags) & PF_KTHREAD)
 		return IS_ONE_OF(FROM_TERMINAL, s->sig);
 	return s->task->real_cred->uid.val != (__u32)bpf_get_current_uid_gid();
 }
@@ -236,22 +236,23 @@ static __always_inline int fill_generated(struct generated *g, const struct sign
 	       wants_other_sender(f, g->role == ROLE_NONE ? 0 : &g->sender);
 }
 
-/* Sends a signal that no call sent, if it is wanted. */
-static __always_inline void send_generated(void *ctx, const struct signal *s,
-					   const struct context *c, enum hook hook)
+/* A signal that no call sent. */
+static __always_inline void witness_kernel(void *ctx, const struct signal *s, enum hook hook)
 {
 	const struct filters *f = current_filters();
+	struct context c;
 	struct generated *g;
 	__u64 size = sizeof(*g);
 
 	if (trace_state != TRACE_ON || f->kernel_signals == KERNEL_SIGNALS_NONE)
 		return;
-	if (f->kernel_signals == KERNEL_SIGNALS_DEADLY && !may_be_deadly(s, c))
+	if (f->kernel_signals == KERNEL_SIGNALS_DEADLY && !may_be_deadly(s, hook))
 		return;
 	if (!wants_all_calls(f) || !wants_signal(f, s->sig))
 		return;
 	g = scratch(hook, SCRATCH_CALL);
-	if (!g || !fill_generated(g, s, c, f))
+	read_context(&c, s, hook == HOOK_INTERRUPT);
+	if (!g || !fill_generated(g, s, &c, f))
 		return;
 	if (g->origin == ORIGIN_FAULT && g->sig == SIGSEGV) {
 		const struct process *p = &g->recipient.process;

@@ -66,8 +66,6 @@ struct signal {
 
 /* What the current thread is doing while a signal is made. */
 struct context {
-	/* The call that it is in, with its arguments; NO_SYSCALL if it is in none. */
-	struct args args;
 	enum activity activity;
 	int in_interrupt;
 	int kernel_thread;
@@ -118,8 +116,6 @@ static __always_inline void read_context(struct context *c, const struct signal 
 {
 	__u32 flags = CURRENT(flags);
 
-	c->args.syscall = NO_SYSCALL;
-	c->args.abi = ABI_NATIVE;
 	c->activity = ACTIVITY_NONE;
 	c->in_interrupt = in_interrupt;
 	c->kernel_thread = (flags & PF_KTHREAD) != 0;
@@ -132,28 +128,29 @@ static __always_inline void read_context(struct context *c, const struct signal 
 	c->exiting = (flags & PF_EXITING) != 0;
 	c->dead = c->exiting && CURRENT(exit_state) != 0;
 	/* A kernel thread's registers are zero, and 0 is a system call. */
-	if (!c->kernel_thread)
-		c->activity = read_current_args(&c->args);
-	if (flags & (PF_IO_WORKER | PF_USER_WORKER) && !c->kernel_thread)
-		c->activity = ACTIVITY_WRITE;
+	if (c->kernel_thread)
+		return;
+	c->activity = flags & (PF_IO_WORKER | PF_USER_WORKER) ? ACTIVITY_WRITE : current_activity();
 }
 
-/* Whether the call that the current thread is in sent the signal. */
-static __always_inline int is_from_call(const struct signal *s, const struct context *c)
+/*
+ * Whether the call that the current thread is in sent the signal. The call is then in
+ * `a`. All signals of the machine come here, so the cheapest questions come first.
+ */
+static __always_inline int is_from_call(const struct signal *s, struct args *a)
 {
-	const struct args *a = &c->args;
 	__s32 code;
 
-	if (a->syscall == NO_SYSCALL || c->exiting || args_sig(a) != s->sig || s->sig < 1 ||
-	    s->sig > 64)
+	if ((__u64)s->info == INFO_KERNEL || CURRENT(flags) & (PF_EXITING | PF_KTHREAD))
+		return 0;
+	read_current_args(a);
+	if (a->syscall == NO_SYSCALL || args_sig(a) != s->sig || s->sig < 1 || s->sig > 64)
 		return 0;
 	if (!has_info(s))
-		return (__u64)s->info == INFO_NONE;
-	/* Timers keep theirs elsewhere. */
-	if (!is_on_own_stack(address_of(s->info)))
-		return 0;
-	if (a->syscall >= SYSCALL_RT_SIGQUEUEINFO)
 		return 1;
+	/* Timers keep theirs elsewhere. */
+	if (a->syscall >= SYSCALL_RT_SIGQUEUEINFO)
+		return is_on_own_stack(address_of(s->info));
 	/* Seccomp and the like may signal the caller during its call. */
 	code = signal_code(s);
 	return code == SI_USER || code == SI_TKILL;

@@ -164,8 +164,10 @@ static __always_inline int add_recipient(void *ctx, struct slot *slot, const str
 	read_recipient(r, s->task, s->group, 1);
 	read_outcome(r, s->task, s->sig, s->group, s->result);
 	slot->call.recipient_count++;
-	slot->last_leader = (__u64)BPF_CORE_READ(task, group_leader);
-	slot->last_start_ns = r->process.start_ns;
+	if (record) {
+		slot->last_leader = (__u64)BPF_CORE_READ(task, group_leader);
+		slot->last_start_ns = r->process.start_ns;
+	}
 	if (r->flags & (RECIPIENT_FATAL | RECIPIENT_UNDECIDED))
 		send_victim_image(ctx, s->task, &r->process, HOOK_WITNESS);
 	match_target(slot, r);
@@ -224,27 +226,22 @@ static __always_inline void witness_call(void *ctx, const struct signal *s, cons
 /* A signal, if a thread makes it by what it does. */
 static __always_inline int witness_signal(void *ctx, const struct signal *s)
 {
-	struct context c;
+	struct args a;
 
 	if (trace_state == TRACE_OFF || is_in_interrupt(ctx))
 		return 0;
-	read_context(&c, s, 0);
-	if (is_from_call(s, &c))
-		witness_call(ctx, s, &c.args);
+	if (is_from_call(s, &a))
+		witness_call(ctx, s, &a);
 	else
-		send_generated(ctx, s, &c, HOOK_WITNESS);
+		witness_kernel(ctx, s, HOOK_WITNESS);
 	return 0;
 }
 
 /* A signal, if an interrupt makes it. */
 static __always_inline int witness_interrupt(void *ctx, const struct signal *s)
 {
-	struct context c;
-
-	if (trace_state != TRACE_ON || !is_in_interrupt(ctx))
-		return 0;
-	read_context(&c, s, 1);
-	send_generated(ctx, s, &c, HOOK_INTERRUPT);
+	if (trace_state == TRACE_ON && is_in_interrupt(ctx))
+		witness_kernel(ctx, s, HOOK_INTERRUPT);
 	return 0;
 }
 
