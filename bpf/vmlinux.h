@@ -193,6 +193,7 @@ struct hlist_node {
 
 struct list_head {
 	struct list_head *next;
+	struct list_head *prev;
 };
 
 struct hlist_head {
@@ -387,6 +388,7 @@ struct task_struct {
 	struct sighand_struct *sighand;
 	sigset_t blocked;
 	sigset_t real_blocked;
+	struct list_head tasks;
 	struct list_head thread_node;
 	struct nsproxy *nsproxy;
 	struct sigpending pending;

@@ -34,37 +34,72 @@
 #include "recipient.bpf.h"
 #include "slot.bpf.h"
 
-/* Most members of a group between two of its recipients. */
+/* How far a list is searched. */
 #define MOST_BETWEEN 64
 /* How much later in the list a process may have started earlier. */
 #define FORK_NS 10000000
 
 /*
- * Whether a recipient comes after the last one of this call, as the kernel walks a
- * group. Otherwise it belongs to a later call: this one's exit and that one's entry
- * were both missed.
+ * As comes_after(), in the list of a process group. One that is too far from the last
+ * recipient counts as later.
  */
-static __always_inline int comes_after(const struct slot *slot, struct task_struct *task)
+static __always_inline int comes_after_in_group(const struct slot *slot, struct task_struct *leader)
 {
 	const int pgid = 2;
 	const __u64 link = bpf_core_field_offset(struct task_struct, pid_links[pgid]);
-	__u64 leader = (__u64)BPF_CORE_READ(task, group_leader);
-	struct hlist_node *node = (void *)(leader + link);
+	const __u64 last = slot->last_leader + link;
+	const __u64 head = (__u64)BPF_CORE_READ(leader, signal, pids[pgid]) +
+			   bpf_core_field_offset(struct pid, tasks[pgid]);
+	struct hlist_node *before = (void *)leader + link, *behind = before;
 
-	if (slot->last_leader == leader)
-		return 0;
-	/* kill(-1) walks all processes, oldest first. */
-	if (slot->call.syscall == SYSCALL_KILL && slot->call.target == -1)
-		return task->group_leader->start_boottime + FORK_NS >= slot->last_start_ns;
 	for (int i = 0; i < MOST_BETWEEN; i++) {
-		/* Of the first, this is the list's head. */
-		node = (void *)BPF_CORE_READ(node, pprev);
-		if ((__u64)node == slot->last_leader + link)
+		before = (void *)BPF_CORE_READ(before, pprev);
+		if ((__u64)before == last)
 			return 1;
-		if (!node)
+		behind = BPF_CORE_READ(behind, next);
+		if (!before || (__u64)before == head || (__u64)behind == last)
 			return 0;
 	}
 	return 1;
+}
+
+/*
+ * As comes_after(), in the list of all processes, oldest first. Those that were forked
+ * at the same moment may be in any order.
+ */
+static __always_inline int comes_after_in_all(const struct slot *slot, struct task_struct *leader)
+{
+	const __u64 link = bpf_core_field_offset(struct task_struct, tasks);
+	const __u64 start = BPF_CORE_READ(leader, start_boottime), last = slot->last_start_ns;
+	struct task_struct *before = leader;
+
+	if (start > last + FORK_NS)
+		return 1;
+	for (int i = 0; i < MOST_BETWEEN; i++) {
+		before = (void *)BPF_CORE_READ(before, tasks.prev) - link;
+		if ((__u64)before == slot->last_leader)
+			return 1;
+		/* The list's head started at 0. */
+		if (BPF_CORE_READ(before, start_boottime) + FORK_NS < last)
+			return 0;
+	}
+	return start > last;
+}
+
+/*
+ * Whether a recipient comes after the last one of this call, as the kernel walks a
+ * group. Otherwise it belongs to a later call: this one's exit and that one's entry
+ * were not seen. The kernel holds the lists meanwhile.
+ */
+static __always_inline int comes_after(const struct slot *slot, struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+
+	if (slot->last_leader == (__u64)leader)
+		return 0;
+	if (slot->call.syscall == SYSCALL_KILL && slot->call.target == -1)
+		return comes_after_in_all(slot, leader);
+	return comes_after_in_group(slot, leader);
 }
 
 /* Whether the slot holds the call in these registers, and the call may go on to reach
