@@ -14,8 +14,8 @@
 
 /*
  * Sends the call for which seccomp killed the thread. The kernel may end the thread
- * at once, and then traces no exit; nor does it trace that of a 32-bit caller. The
- * call is in the saved registers, and has no result.
+ * at once, and then traces no exit; nor does it trace that of a 32-bit caller, or any
+ * in the light mode. The call is in the saved registers, and has no result.
  */
 static __always_inline void death_by_sigsys(void *ctx, struct task_struct *task)
 {
@@ -25,8 +25,9 @@ static __always_inline void death_by_sigsys(void *ctx, struct task_struct *task)
 	read_current_args(&a);
 	if (a.syscall == NO_SYSCALL)
 		return;
-	/* A thread that a signal ended was on its way back, where exit probes saw it. */
-	if (by_signal && (a.abi == ABI_NATIVE || attach_mode == ATTACH_RAW))
+	/* A thread that a signal ended was on its way back, where exit tracepoints saw it. */
+	if (by_signal && attach_mode != ATTACH_LIGHT &&
+	    (a.abi == ABI_NATIVE || attach_mode == ATTACH_RAW))
 		return;
 	if (!by_signal || are_registers_restored(&a, current_result()))
 		finish_unseen(ctx, &a, -ENOSYS, HOOK_DEATH);

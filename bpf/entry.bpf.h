@@ -67,7 +67,7 @@ static __always_inline int probe_function_entry(const struct pt_regs *regs)
 
 	a.abi = current_abi(nr);
 	a.syscall = syscall_of(nr, a.abi);
-	if (a.syscall == NO_SYSCALL || (a.abi == ABI_NATIVE && attach_mode != ATTACH_KPROBE))
+	if (a.syscall == NO_SYSCALL || (a.abi == ABI_NATIVE && !kprobes_see_native()))
 		return 0;
 	read_saved_args(&a, regs, 0);
 	return probe_entry(&a);

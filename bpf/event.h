@@ -182,6 +182,8 @@ enum attach_mode {
 	/* Kprobes, and the exit tracepoint for calls that never reach them. */
 	ATTACH_KPROBE = 1,
 	ATTACH_RAW = 2,
+	/* No tracepoint of a system call: kprobes alone, or only the witness. */
+	ATTACH_LIGHT = 3,
 };
 
 /* One call, sent when it returns. Its header's time is that of its entry. */

@@ -5,7 +5,8 @@
  * Constraints. An exit may come without an entry: seccomp refuses a call before its
  * entry is traced, and slots run out. With kprobes, two programs look at the exit of
  * a native call, and one may miss it: the kretprobe does if the call never reached
- * its function, the tracepoint if the kernel skips it. Each call must be sent exactly
+ * its function, the tracepoint if the kernel skips it. In the light mode the kretprobe
+ * is alone, and misses an exit where too many threads are in its function. Each call must be sent exactly
  * once, and each way to see less must be counted. A thread that seccomp kills may
  * have no exit at all: death.bpf.h sees to that.
  *
@@ -131,7 +132,7 @@ static __always_inline void exit_without_entry(void *ctx, __s32 ret, enum hook h
 		return;
 	read_current_args(&a);
 	/* The exit tracepoint sends native calls that never reached the kprobes. */
-	if (hook == HOOK_KPROBE && a.abi == ABI_NATIVE)
+	if (hook == HOOK_KPROBE && a.abi == ABI_NATIVE && attach_mode != ATTACH_LIGHT)
 		return;
 	if (a.syscall == NO_SYSCALL) {
 		c = hook == HOOK_EXIT ? cpu_counters() : 0;
@@ -186,7 +187,7 @@ static __always_inline int probe_function_exit(void *ctx, __s32 ret)
 	struct counters *c;
 	struct slot *slot;
 	enum slot_state state;
-	int native;
+	int tracepoint_follows;
 
 	if (trace_state == TRACE_OFF)
 		return 0;
@@ -196,11 +197,11 @@ static __always_inline int probe_function_exit(void *ctx, __s32 ret)
 		exit_without_entry(ctx, ret, HOOK_KPROBE);
 		return 0;
 	}
-	native = slot->call.abi == ABI_NATIVE;
-	if (native && attach_mode != ATTACH_KPROBE)
+	tracepoint_follows = slot->call.abi == ABI_NATIVE && attach_mode != ATTACH_LIGHT;
+	if (tracepoint_follows && attach_mode != ATTACH_KPROBE)
 		return 0;
-	slot->state = native ? SLOT_COMPLETED : SLOT_IDLE;
-	c = native ? cpu_counters() : 0;
+	slot->state = tracepoint_follows ? SLOT_COMPLETED : SLOT_IDLE;
+	c = tracepoint_follows ? cpu_counters() : 0;
 	if (c)
 		c->kprobe_exits++;
 	if (state == SLOT_WANTED)

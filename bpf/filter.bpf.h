@@ -86,13 +86,13 @@ static __always_inline int wants_call(const struct filters *f, enum syscall_kind
 }
 
 /*
- * Whether this is a signal 0 that the poller sends itself, to see that calls are
+ * Whether this is a signal that the poller sends itself, to see that calls are
  * recorded. No filter keeps it out, and it never becomes a line.
  */
 static __always_inline int is_canary(enum syscall_kind syscall, __s32 target, __s32 sig)
 {
-	return !sig && syscall == SYSCALL_KILL && target > 0 && (__u32)target == own_pid &&
-	       bpf_get_current_pid_tgid() >> 32 == own_pid;
+	return sig == canary_sig && syscall == SYSCALL_KILL && target > 0 &&
+	       (__u32)target == own_pid && bpf_get_current_pid_tgid() >> 32 == own_pid;
 }
 
 /* Whether a filter is about the target. */

@@ -26,6 +26,8 @@ __u32 epoch;
 __u32 host_mnt_ns;
 /* The poller's tgid, if it sends itself canaries, else 0. */
 __u32 own_pid;
+/* The signal of its canaries: 0, or where only the witness sees calls, a real one. */
+__s32 canary_sig;
 
 /* A CPU writes to its own alone, and what interrupts it to those MAX_CPUS above. */
 struct counters counters[2 * MAX_CPUS];
@@ -35,6 +37,12 @@ struct {
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(__u32));
 } events SEC(".maps");
+
+/* Whether kprobes see the calls in the machine's own ABI. */
+static __always_inline int kprobes_see_native(void)
+{
+	return attach_mode == ATTACH_KPROBE || attach_mode == ATTACH_LIGHT;
+}
 
 /* A buffer for what the stack has no room for. Each kind of program has its own,
  * because programs interrupt each other.

@@ -18,10 +18,11 @@
  * Operation. A slot is inserted at a thread's first call and stays. From then on:
  *
  *   idle      -> wanted     at the entry, or at the signal if no entry was seen
- *             -> unwanted   at the entry, with kprobes
+ *             -> unwanted   at the entry, with kprobes and exit tracepoints
  *   wanted    -> idle       at the exit tracepoint, which sends the call
  *             -> completed  at the kretprobe of a native call, which sends the call
- *             -> idle       at the kretprobe of another ABI's call, which sends it
+ *             -> idle       at a kretprobe that no exit tracepoint follows, likewise:
+ *                           that of another ABI's call, or of any in the light mode
  *             -> sent       at the signal of a group, if no probe will see the exit
  *             -> idle       at the signal of one process, likewise
  *   unwanted  -> as wanted at the exits, but nothing is sent

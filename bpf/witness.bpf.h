@@ -245,11 +245,28 @@ static __always_inline void send_before_exit(void *ctx, struct slot *slot)
 		slot->state = is_group_call(call) ? SLOT_SENT : SLOT_IDLE;
 }
 
+/* Sends the poller's own call back to it. */
+static __always_inline void send_canary(void *ctx)
+{
+	struct header *header = scratch(HOOK_WITNESS, SCRATCH_CALL);
+
+	if (!header)
+		return;
+	header->time_ns = bpf_ktime_get_ns();
+	header->kind = RECORD_CANARY;
+	send_record(ctx, header, sizeof(*header), HOOK_WITNESS);
+}
+
 /* A signal that the call in these registers sent. */
 static __always_inline void witness_call(void *ctx, const struct signal *s, const struct args *a)
 {
-	struct slot *slot = sending_slot(a, s->task);
+	struct slot *slot;
 
+	if (is_canary(a->syscall, a->arg[0], s->sig)) {
+		send_canary(ctx);
+		return;
+	}
+	slot = sending_slot(a, s->task);
 	if (!slot)
 		return;
 	if (has_info(s) && slot->call.flags & CALL_PASSED_INFO)

@@ -88,10 +88,14 @@ fn trace_canary(report: &mut Report) {
         report.line("attach", result.map(|()| program));
     }
     if report.failed == 0 {
-        let uncovered = tracer.uncovered().into_iter();
-        let found = [tracer.attach_name()].into_iter().chain(uncovered);
-        let found = found.collect::<Vec<_>>().join("; ");
-        report.line("coverage", Ok(found));
+        report.line(
+            "coverage",
+            Ok(coverage(tracer.attach_name(), &tracer.uncovered())),
+        );
+        if let Ok((name, uncovered)) = Tracer::alternative(Attach::Light) {
+            let found = coverage(name, &uncovered);
+            print(&format!("      with --attach light: {found}"));
+        }
         if let Some(why) = tracer.refusal() {
             print(&format!(
                 "      kprobes would be better, but were refused: {why}"
@@ -99,6 +103,11 @@ fn trace_canary(report: &mut Report) {
         }
         report.line("canary", canary(&mut tracer));
     }
+}
+
+/// The way to hook the system calls, and what is not seen in full with it.
+fn coverage(name: &str, uncovered: &[&str]) -> String {
+    [&[name], uncovered].concat().join("; ")
 }
 
 fn own_comm() -> Option<String> {

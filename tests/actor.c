@@ -14,6 +14,7 @@
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -23,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -563,6 +565,75 @@ static pid_t make_zombie(void)
 	return pid;
 }
 
+/* The same call so many times, without a pause. Says how many did not fail. */
+static long call_often(long times, struct call *call)
+{
+	long made = 0;
+
+	for (long i = 0; i < times; i++) {
+		call->ret = call->narrow ? call32(call) : call_natively(call);
+		made += call->ret == 0;
+	}
+	return made;
+}
+
+/* Threads that are in a call, and stay there until their siginfo can be read. */
+static struct {
+	struct uffdio_register page;
+	int faults;
+	long count;
+	pthread_t *threads;
+	struct call *calls;
+} crowd;
+
+/* So many threads make the call, with that siginfo. Returns when all are in it. */
+static long gather(long count, const struct call *call)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	const size_t size = sysconf(_SC_PAGESIZE);
+	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct uffd_msg fault;
+
+	crowd.faults = syscall(SYS_userfaultfd, O_CLOEXEC);
+	crowd.page = (struct uffdio_register){ .range = { (uintptr_t)page, size },
+					       .mode = UFFDIO_REGISTER_MODE_MISSING };
+	if (page == MAP_FAILED || crowd.faults < 0 || ioctl(crowd.faults, UFFDIO_API, &api) ||
+	    ioctl(crowd.faults, UFFDIO_REGISTER, &crowd.page))
+		return -errno;
+	crowd.count = count;
+	crowd.threads = calloc(count, sizeof(*crowd.threads));
+	crowd.calls = calloc(count, sizeof(*crowd.calls));
+	for (long i = 0; i < count; i++) {
+		crowd.calls[i] = *call;
+		crowd.calls[i].arg[2] = (uintptr_t)page;
+		if (pthread_create(&crowd.threads[i], NULL, make_call, &crowd.calls[i]))
+			die("pthread_create");
+	}
+	for (long i = 0; i < count; i++)
+		if (read(crowd.faults, &fault, sizeof(fault)) != sizeof(fault))
+			die("userfaultfd");
+	return 0;
+}
+
+/* Lets them go on. Says how many calls did not fail. */
+static long disperse(void)
+{
+	struct uffdio_copy copy = {
+		.dst = crowd.page.range.start,
+		.src = (uintptr_t)infos,
+		.len = crowd.page.range.len,
+	};
+	long made = 0;
+
+	if (ioctl(crowd.faults, UFFDIO_COPY, &copy))
+		die("UFFDIO_COPY");
+	for (long i = 0; i < crowd.count; i++) {
+		pthread_join(crowd.threads[i], NULL);
+		made += crowd.calls[i].ret == 0;
+	}
+	return made;
+}
+
 /* A child with this very pid makes the call and ends. */
 static long call_as(long pid, struct call *call)
 {
@@ -664,6 +735,14 @@ static void obey(char **word)
 		call = parse_call(word);
 		make_call(&call);
 		printf("%ld\n", call.ret);
+	} else if (!strcmp(command, "burst")) {
+		call = parse_call(word + 1);
+		printf("%ld\n", call_often(value_of(word[1]), &call));
+	} else if (!strcmp(command, "gather")) {
+		call = parse_call(word + 1);
+		printf("%ld\n", gather(value_of(word[1]), &call));
+	} else if (!strcmp(command, "disperse")) {
+		printf("%ld\n", disperse());
 	} else if (!strcmp(command, "info")) {
 		fill_infos(value_of(word[1]), value_of(word[2]), value_of(word[3]),
 			   value_of(word[4]));

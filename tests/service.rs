@@ -457,8 +457,15 @@ fn blind(daemon: &Daemon) {
 
 #[test]
 fn a_blinded_run_says_so_and_starves_the_watchdog() {
+    // The second sends itself another signal.
+    blinded_run(&[]);
+    blinded_run(&["--attach", "light"]);
+}
+
+fn blinded_run(args: &[&str]) {
     let directory = directory();
-    let (manager, daemon) = managed(&directory, &["--status-interval", "1s"]);
+    let args = [args, &["--status-interval", "1s"]].concat();
+    let (manager, daemon) = managed(&directory, &args);
     daemon.wait_for("running", 1);
     manager.wait_for_food();
     blind(&daemon);

@@ -234,7 +234,7 @@ options! {
         #[arg(value_name = "HOW")]
         attach: Attach {
             default: Attach::Auto,
-            file: "\"auto\", \"tracepoint\", \"kprobe\" or \"raw\"",
+            file: "\"auto\", \"tracepoint\", \"kprobe\", \"raw\" or \"light\"",
             change: Restart,
         }
 

@@ -1,11 +1,12 @@
-//! The canary: a signal 0 that sigtrail sends itself. While it comes back
-//! through the kernel, silence means that nobody else sends signals.
+//! The canary: a signal that sigtrail sends itself, 0 where that can be seen.
+//! While it comes back through the kernel, silence means that nobody else sends
+//! signals.
 
 use std::time::{Duration, Instant};
 
 use rustix::{
     fs::stat,
-    process::{getpid, test_kill_process},
+    process::{Signal, getpid, kill_process, test_kill_process},
 };
 
 /// Longest time between two canaries while all is well.
@@ -30,6 +31,8 @@ pub enum Visibility {
 /// When the last canary was sent, and whether it has come back.
 #[derive(Debug)]
 pub struct Canary {
+    /// None stands for signal 0.
+    signal: Option<Signal>,
     interval: Duration,
     next: Option<Instant>,
     missing_since: Option<Instant>,
@@ -39,8 +42,9 @@ pub struct Canary {
 impl Canary {
     /// Sent once each status interval, and at least once in 10 s. Never sent from
     /// another pid namespace, where the probes would not recognize it.
-    pub fn new(status_interval: Option<Duration>, now: Instant) -> Self {
+    pub fn new(status_interval: Option<Duration>, signal: Option<Signal>, now: Instant) -> Self {
         Self {
+            signal,
             interval: interval(status_interval),
             next: own_pid().map(|_| now),
             missing_since: None,
@@ -65,7 +69,10 @@ impl Canary {
         let change = self.note(returned, now);
         if due {
             // The result does not matter: the call is what has to come back.
-            let _ = test_kill_process(getpid());
+            let _ = match self.signal {
+                Some(signal) => kill_process(getpid(), signal),
+                None => test_kill_process(getpid()),
+            };
             let pause = if self.missing_since.is_some() {
                 RETRY
             } else {
@@ -118,7 +125,7 @@ mod tests {
     fn a_canary_that_does_not_come_back_is_missed_once() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut canary = Canary::new(Some(Duration::from_secs(5)), start);
+        let mut canary = Canary::new(Some(Duration::from_secs(5)), None, start);
         canary.next = Some(start);
         assert_eq!(canary.check(0, at(0)), None);
         assert_eq!(canary.check(1, at(1)), None);

@@ -8,6 +8,8 @@ pub mod usage;
 
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 pub use self::canary::{Visibility, own_pid};
 use self::{canary::Canary, metrics::Metrics, service::Service};
 use crate::{
@@ -25,11 +27,12 @@ pub struct Health {
 }
 
 impl Health {
-    /// As the configuration and the environment ask for.
-    pub fn new(config: &Config, now: Instant) -> Self {
+    /// As the configuration and the environment ask for, with this signal as the
+    /// canary.
+    pub fn new(config: &Config, signal: Option<Signal>, now: Instant) -> Self {
         let interval = config.status_interval.or_none();
         Self {
-            canary: Canary::new(interval, now),
+            canary: Canary::new(interval, signal, now),
             service: Service::from_env(),
             metrics: (config.metrics_path()).map(|path| Metrics::new(path, interval, now)),
         }

@@ -114,10 +114,19 @@ pub struct Status<'a> {
     pub version: &'static str,
     /// The kernel's release, as `uname -r` gives it.
     pub kernel: &'a str,
-    /// How the system calls are hooked: by their tracepoints, by kprobes, or by the
-    /// tracepoints of all system calls (`raw`). Present if `state` is `started`.
+    /// How the system calls are hooked: by their tracepoints, by kprobes, by the
+    /// tracepoints of all system calls (`raw`), by kprobes without any tracepoint of
+    /// a system call (`light+kprobe`), or not at all: only signals are seen (`light`).
+    /// Present if `state` is `started`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("enum" = ["tracepoint", "tracepoint+kprobe", "kprobe", "raw"]))]
+    #[schemars(extend("enum" = [
+        "tracepoint",
+        "tracepoint+kprobe",
+        "kprobe",
+        "raw",
+        "light+kprobe",
+        "light"
+    ]))]
     pub attach: Option<&'static str>,
     /// Calls that are not seen in full with these hooks, and what is seen of them.
     /// Present if `state` is `started` and there are any.

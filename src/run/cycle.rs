@@ -59,10 +59,10 @@ impl<'obj> Run<'obj> {
         let now = Instant::now();
         Self {
             correlator: Correlator::new(tracer.is_skippable()),
-            tracer,
             registry,
             emitter,
-            health: Health::new(&config, now),
+            health: Health::new(&config, tracer.canary(), now),
+            tracer,
             args,
             mark_ns,
             read_ns: None,

@@ -8,12 +8,14 @@ use libbpf_rs::{Link, Object};
 use super::attach_point::{AttachPoint, functions_of};
 
 /// What is not seen if a program is refused.
-const UNSEEN: &str = "who arranged for signals: not all are remembered";
+pub(super) const UNSEEN: &str = "who arranged for signals: not all are remembered";
 
 /// How arrangements are seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arrangements {
-    /// Not at all.
+    /// Not at all: nobody asks for them.
+    Unwanted,
+    /// Not at all: this way to hook the system calls has no place for that.
     Unseen,
     /// On functions that only those run who arrange something.
     Kprobes,
@@ -29,7 +31,7 @@ impl Arrangements {
 
     fn attach_points(self) -> Vec<AttachPoint> {
         match self {
-            Self::Unseen => Vec::new(),
+            Self::Unwanted | Self::Unseen => Vec::new(),
             Self::Tracepoints => [
                 "fcntl_arranged",
                 "ioctl_arranged",
@@ -55,7 +57,7 @@ impl Arrangements {
 
     /// Attaches the programs. Returns what is not seen, if anything is not.
     pub(super) fn attach(self, object: &mut Object, links: &mut Vec<Link>) -> Option<&'static str> {
-        let mut refused = false;
+        let mut refused = self == Self::Unseen;
         for point in self.attach_points() {
             let mut programs = object.progs_mut();
             let found = programs.find(|program| program.name() == point.program);
@@ -79,5 +81,6 @@ mod tests {
         assert!(Arrangements::Tracepoints.need("fcntl_arranged"));
         assert!(!Arrangements::Tracepoints.need("kprobe_ptrace"));
         assert!(!Arrangements::Unseen.need("fcntl_arranged"));
+        assert!(!Arrangements::Unwanted.need("fcntl_arranged"));
     }
 }

@@ -1,12 +1,14 @@
 //! Which programs are attached, and where: the plan, and what came of it.
 //!
-//! There are three ways to see the exits and entries of calls, and no kernel on
+//! There are four ways to see the exits and entries of calls, and no kernel on
 //! which one of them is best in every respect. Tracepoints of the six calls
-//! cost least, but 32-bit callers never reach them, and from 7.2 on the kernel
-//! may skip their programs. Kprobes on the functions behind the calls see
-//! 32-bit callers and are not skipped, but not every kernel has them. The
-//! tracepoints of all system calls see everything, and every system call on the
-//! machine pays for them.
+//! cost the callers least, but 32-bit callers never reach them, and from 7.2 on
+//! the kernel may skip their programs. Kprobes on the functions behind the
+//! calls see 32-bit callers and are not skipped, but not every kernel has them.
+//! The tracepoints of all system calls see everything, and every system call on
+//! the machine pays for them. With any tracepoint of a system call, though, the
+//! kernel takes the long way into every one. The light way has none: kprobes
+//! alone, which do not see what seccomp refuses, or only the witness.
 //!
 //! A [`Plan`] is the choice, made before anything is loaded, because only the
 //! programs that it needs are loaded. [`Coverage`] is what the kernel then
@@ -21,14 +23,18 @@ use libbpf_rs::{Link, Object, ProgramType};
 
 use super::{
     attach_point::{AttachPoint, compat_functions, native_functions},
+    coverage::{Coverage, Mode, Skips},
     options::Attach,
     preflight,
 };
-use crate::event::{Abi, Syscall};
+use crate::event::Syscall;
 
 /// The first kernel that runs programs on system call tracepoints preemptibly,
 /// and so may skip them.
 const SKIPPING: (u32, u32) = (7, 2);
+
+/// The first kernel that tells how many exits a kretprobe has missed.
+const TELLS_MISSES: (u32, u32) = (6, 7);
 
 /// The programs at the entry tracepoints, which their sections name.
 const TRACEPOINT_ENTRIES: [&str; Syscall::ALL.len()] = [
@@ -40,34 +46,16 @@ const TRACEPOINT_ENTRIES: [&str; Syscall::ALL.len()] = [
     "pidfd_send_signal_enter",
 ];
 
-/// How calls in the machine's own ABI are hooked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
-    Tracepoint,
-    Kprobe,
-    Raw,
-}
-
 /// What to attach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Plan {
     mode: Mode,
     /// Kprobes on the functions behind 32-bit callers' system calls.
     compat: bool,
-    /// The kernel may skip exit probes.
-    skippable: bool,
+    skips: Skips,
     /// What to attach if this is refused; only if the caller left us the
     /// choice.
     fallback: Option<Mode>,
-}
-
-/// What was attached, and so what is seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Coverage {
-    mode: Mode,
-    /// The calls of 32-bit callers are probed.
-    compat: bool,
-    skippable: bool,
 }
 
 /// What came of a plan.
@@ -86,28 +74,38 @@ impl Plan {
     /// # Errors
     /// When this kernel does not support what the caller asks for.
     pub(super) fn new(attach: Attach) -> Result<Self> {
-        let skips = preflight::version(&preflight::release()).is_some_and(|it| it >= SKIPPING);
+        let kernel = preflight::version(&preflight::release()).unwrap_or_default();
         let kprobes = match attach {
-            Attach::Auto | Attach::Kprobe => kprobes(),
-            _ => Err(anyhow!("not asked for")),
+            Attach::Auto | Attach::Kprobe | Attach::Light => kprobes(),
+            Attach::Tracepoint | Attach::Raw => Err(anyhow!("not asked for")),
         };
-        Self::choose(attach, skips, kprobes)
+        Self::choose(attach, kernel, kprobes)
     }
 
-    fn choose(attach: Attach, skips: bool, kprobes: Result<()>) -> Result<Self> {
-        let (mode, compat) = match (attach, skips, kprobes) {
+    fn choose(attach: Attach, kernel: (u32, u32), kprobes: Result<()>) -> Result<Self> {
+        let (mode, compat) = match (attach, kernel >= SKIPPING, kprobes) {
             (Attach::Kprobe, _, Err(why)) => return Err(why).context("--attach kprobe"),
             (Attach::Kprobe, _, Ok(())) | (Attach::Auto, true, Ok(())) => (Mode::Kprobe, true),
             (Attach::Raw, ..) | (Attach::Auto, true, Err(_)) => (Mode::Raw, false),
             (Attach::Auto, false, kprobes) => (Mode::Tracepoint, kprobes.is_ok()),
             (Attach::Tracepoint, ..) => (Mode::Tracepoint, false),
+            (Attach::Light, _, Ok(())) => (Mode::LightKprobe, true),
+            (Attach::Light, _, Err(_)) => (Mode::Light, false),
         };
-        let by_choice = attach == Attach::Auto && mode == Mode::Kprobe;
         Ok(Self {
             mode,
             compat,
-            skippable: skips && mode == Mode::Tracepoint,
-            fallback: by_choice.then_some(Mode::Raw),
+            skips: match mode {
+                Mode::Tracepoint if kernel >= SKIPPING => Skips::Counted,
+                Mode::LightKprobe if kernel >= TELLS_MISSES => Skips::Counted,
+                Mode::LightKprobe => Skips::Uncounted,
+                _ => Skips::Never,
+            },
+            fallback: match (attach, mode) {
+                (Attach::Auto, Mode::Kprobe) => Some(Mode::Raw),
+                (Attach::Light, Mode::LightKprobe) => Some(Mode::Light),
+                _ => None,
+            },
         })
     }
 
@@ -116,7 +114,7 @@ impl Plan {
         self.fallback.map(|mode| Self {
             mode,
             compat: false,
-            skippable: false,
+            skips: Skips::Never,
             fallback: None,
         })
     }
@@ -147,6 +145,7 @@ impl Plan {
             // A call that seccomp refuses never reaches the function, but it
             // has an exit.
             Mode::Kprobe => exits.extend(Syscall::ALL.map(AttachPoint::syscall_exit)),
+            Mode::LightKprobe | Mode::Light => {}
         }
         for (function, optional) in self.functions() {
             exits.push(AttachPoint::kretprobe(&function, optional));
@@ -162,9 +161,9 @@ impl Plan {
 
     /// The kernel functions to probe, each once, and whether it is optional.
     fn functions(self) -> impl Iterator<Item = (String, bool)> {
-        let native = match self.mode {
-            Mode::Kprobe => native_functions(),
-            Mode::Tracepoint | Mode::Raw => Vec::new(),
+        let native = match self.mode.has_kprobes() {
+            true => native_functions(),
+            false => Vec::new(),
         };
         let mut compat = match self.compat {
             true => compat_functions(),
@@ -206,62 +205,19 @@ impl Plan {
     pub(super) const fn coverage(self, compat: bool) -> Coverage {
         Coverage {
             mode: self.mode,
-            compat: compat || matches!(self.mode, Mode::Raw),
-            skippable: self.skippable,
+            compat: self.compat && compat || matches!(self.mode, Mode::Raw),
+            skips: self.skips,
         }
     }
 
     /// The kernel may skip exit probes, so the witness must send calls as well.
     pub(super) const fn is_skippable(self) -> bool {
-        self.skippable
+        self.skips.may_happen()
     }
 
     /// How calls in the machine's own ABI are hooked.
     pub(super) const fn mode(self) -> Mode {
         self.mode
-    }
-}
-
-impl Coverage {
-    /// The name in the `started` line.
-    pub(super) const fn name(self) -> &'static str {
-        match self.mode {
-            Mode::Tracepoint if self.compat => "tracepoint+kprobe",
-            Mode::Tracepoint => "tracepoint",
-            Mode::Kprobe => "kprobe",
-            Mode::Raw => "raw",
-        }
-    }
-
-    /// What is not seen in full.
-    pub(super) fn uncovered(self) -> Vec<&'static str> {
-        let mut list = Vec::new();
-        if self.mode == Mode::Raw {
-            return list;
-        }
-        list.push(if self.compat {
-            UNSEEN_REFUSALS
-        } else {
-            "32-bit callers: witness only"
-        });
-        if self.skippable {
-            list.push("calls whose probes the kernel skips: witness only, or counted");
-        }
-        list
-    }
-
-    /// The ABIs of the calls whose exits are probed.
-    pub(super) fn exits_probed(self) -> impl Iterator<Item = Abi> {
-        Abi::ALL.into_iter().filter(move |abi| match abi {
-            Abi::Native => true,
-            Abi::I386 | Abi::Arm => self.compat,
-            Abi::X32 => self.mode == Mode::Raw,
-        })
-    }
-
-    /// The kernel may skip exit probes.
-    pub(super) const fn is_skippable(self) -> bool {
-        self.skippable
     }
 }
 
@@ -275,59 +231,60 @@ pub(super) fn kprobes() -> Result<()> {
     bail!("this kernel takes no kprobes: it was built without CONFIG_KPROBE_EVENTS")
 }
 
-/// Calls that seccomp refuses to 32-bit callers never reach a kprobe. Where it
-/// kills, the end of the thread shows the call, but not on arm64, whose
-/// registers have lost it by then.
-#[cfg(target_arch = "x86_64")]
-const UNSEEN_REFUSALS: &str = "32-bit calls that seccomp refuses with an error: not seen";
-#[cfg(not(target_arch = "x86_64"))]
-const UNSEEN_REFUSALS: &str = "32-bit calls that seccomp refuses: not seen";
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn plan(attach: Attach, skips: bool, kprobes: bool) -> Option<Plan> {
+    const OLD: (u32, u32) = (6, 1);
+    const NEW: (u32, u32) = (7, 2);
+
+    fn plan(attach: Attach, kernel: (u32, u32), kprobes: bool) -> Option<Plan> {
         let kprobes = if kprobes {
             Ok(())
         } else {
             Err(anyhow!("none"))
         };
-        Plan::choose(attach, skips, kprobes).ok()
+        Plan::choose(attach, kernel, kprobes).ok()
     }
 
     #[test]
     fn each_kernel_gets_the_best_that_it_takes() {
-        use Attach::{Auto, Kprobe, Raw, Tracepoint};
-        let expected = |mode, compat, skippable| {
+        use Attach::{Auto, Kprobe, Light, Raw, Tracepoint};
+        let expected = |mode, compat, skips| {
             Some(Plan {
                 mode,
                 compat,
-                skippable,
+                skips,
                 fallback: None,
             })
         };
-        let with_fallback = Plan {
-            fallback: Some(Mode::Raw),
-            ..expected(Mode::Kprobe, true, false).unwrap()
+        let or = |fallback, plan: Option<Plan>| {
+            let fallback = Some(fallback);
+            plan.map(|plan| Plan { fallback, ..plan })
         };
+        let never = Skips::Never;
+        let by_kprobe = expected(Mode::Kprobe, true, never);
+        let by_light = |skips| or(Mode::Light, expected(Mode::LightKprobe, true, skips));
         let cases = [
-            (Auto, false, false, expected(Mode::Tracepoint, false, false)),
-            (Auto, false, true, expected(Mode::Tracepoint, true, false)),
-            (Auto, true, true, Some(with_fallback)),
-            (Auto, true, false, expected(Mode::Raw, false, false)),
+            (Auto, OLD, false, expected(Mode::Tracepoint, false, never)),
+            (Auto, OLD, true, expected(Mode::Tracepoint, true, never)),
+            (Auto, NEW, true, or(Mode::Raw, by_kprobe)),
+            (Auto, NEW, false, expected(Mode::Raw, false, never)),
             (
                 Tracepoint,
+                NEW,
                 true,
-                true,
-                expected(Mode::Tracepoint, false, true),
+                expected(Mode::Tracepoint, false, Skips::Counted),
             ),
-            (Kprobe, false, true, expected(Mode::Kprobe, true, false)),
-            (Kprobe, false, false, None),
-            (Raw, true, true, expected(Mode::Raw, false, false)),
+            (Kprobe, OLD, true, by_kprobe),
+            (Kprobe, OLD, false, None),
+            (Raw, NEW, true, expected(Mode::Raw, false, never)),
+            (Light, OLD, true, by_light(Skips::Uncounted)),
+            (Light, NEW, true, by_light(Skips::Counted)),
+            (Light, NEW, false, expected(Mode::Light, false, never)),
         ];
-        for (attach, skips, kprobes, expected) in cases {
-            assert_eq!(plan(attach, skips, kprobes), expected, "{attach:?}");
+        for (attach, kernel, kprobes, expected) in cases {
+            assert_eq!(plan(attach, kernel, kprobes), expected, "{attach:?}");
         }
     }
 
@@ -338,8 +295,9 @@ mod tests {
             Attach::Kprobe,
             Attach::Raw,
             Attach::Auto,
+            Attach::Light,
         ] {
-            let points = plan(attach, false, true).unwrap().attach_points();
+            let points = plan(attach, OLD, true).unwrap().attach_points();
             let witness = (points.iter())
                 .position(|point| point.name == "signal_interrupt")
                 .unwrap();
@@ -352,36 +310,38 @@ mod tests {
 
     #[test]
     fn only_what_is_hooked_is_loaded() {
-        let raw = plan(Attach::Raw, false, true).unwrap();
+        let raw = plan(Attach::Raw, OLD, true).unwrap();
         assert!(raw.needs("raw_exit") && raw.needs("signal_witness"));
         assert!(!raw.needs("syscall_exit") && !raw.needs("kprobe_exit"));
-        let tracepoint = plan(Attach::Tracepoint, false, true).unwrap();
+        let tracepoint = plan(Attach::Tracepoint, OLD, true).unwrap();
         assert!(tracepoint.needs("kill_enter") && !tracepoint.needs("kprobe_enter"));
-        let auto = plan(Attach::Auto, true, true).unwrap();
+        let auto = plan(Attach::Auto, NEW, true).unwrap();
         assert!(auto.needs("kprobe_enter") && auto.needs("raw_enter"));
-        assert_eq!(auto.fallback(), plan(Attach::Raw, true, true));
+        assert_eq!(auto.fallback(), plan(Attach::Raw, NEW, true));
     }
 
     #[test]
-    fn what_is_seen_depends_on_what_the_kernel_took() {
-        let probed = |coverage: Coverage| coverage.exits_probed().collect::<Vec<_>>();
-        let auto = plan(Attach::Auto, false, true).unwrap();
-        let full = auto.coverage(true);
-        assert_eq!(full.name(), "tracepoint+kprobe");
-        assert_eq!(full.uncovered(), [UNSEEN_REFUSALS]);
-        assert_eq!(probed(full), [Abi::Native, Abi::I386, Abi::Arm]);
-
-        let refused = auto.coverage(false);
-        assert_eq!(refused.name(), "tracepoint");
-        assert_eq!(refused.uncovered(), ["32-bit callers: witness only"]);
-        assert_eq!(probed(refused), [Abi::Native]);
-
-        let raw = plan(Attach::Raw, false, true).unwrap().coverage(false);
-        assert_eq!(raw.name(), "raw");
-        assert!(raw.uncovered().is_empty());
-        assert_eq!(probed(raw), Abi::ALL);
-
-        let skippable = plan(Attach::Tracepoint, true, true).unwrap();
-        assert_eq!(skippable.coverage(false).uncovered().len(), 2);
+    fn the_light_way_has_no_tracepoint_of_a_system_call() {
+        const ALWAYS: [&str; 4] = [
+            "thread_death",
+            "oom_victim",
+            "signal_witness",
+            "signal_interrupt",
+        ];
+        let programs = |plan: Plan| {
+            let points = plan.attach_points().into_iter();
+            points.map(|point| point.program).collect::<Vec<_>>()
+        };
+        let light = plan(Attach::Light, OLD, true).unwrap();
+        let probes = ["kprobe_enter", "kprobe_exit"];
+        let rest = |program: &&str| !probes.contains(program);
+        let others: Vec<_> = programs(light).into_iter().filter(rest).collect();
+        assert_eq!(others, ALWAYS);
+        assert_eq!(
+            programs(light).len(),
+            ALWAYS.len() + 2 * light.functions().count()
+        );
+        assert_eq!(programs(light.fallback().unwrap()), ALWAYS);
+        assert_eq!(light.fallback(), plan(Attach::Light, OLD, false));
     }
 }

@@ -2,7 +2,10 @@
 
 use std::os::fd::AsFd;
 
-use libbpf_rs::Object;
+use libbpf_rs::{
+    Link, Object,
+    query::{LinkTypeInfo, PerfEventType},
+};
 
 use super::{globals::Globals, raw::recursion_misses};
 use crate::loss::Counters;
@@ -48,9 +51,29 @@ pub(super) fn sum(globals: &Globals<'_>, skips: Skips) -> Counters {
     sum
 }
 
+/// Exits that kretprobes have missed: of a function, only so many threads can be
+/// watched at a time. Kernels tell from 6.7 on.
+pub(super) fn missed_by_kretprobes(links: &[Link]) -> u64 {
+    (links.iter())
+        .filter_map(|link| match link.info().ok()?.info {
+            LinkTypeInfo::PerfEvent(event) => Some(event.event_type),
+            _ => None,
+        })
+        .map(|event| match event {
+            PerfEventType::Kprobe {
+                is_retprobe: true,
+                missed,
+                ..
+            } => missed,
+            _ => 0,
+        })
+        .sum()
+}
+
 /// Asks the kernel what no program saw because it was skipped. A skipped entry
-/// loses nothing, because the exit sends the call.
-pub(super) fn skipped(object: &Object, globals: &Globals<'_>) -> Skips {
+/// loses nothing, because the exit sends the call. `missed` are exits that no
+/// program was started for.
+pub(super) fn skipped(object: &Object, globals: &Globals<'_>, missed: u64) -> Skips {
     let skips = |wanted: &str| -> u64 {
         (object.progs())
             .filter(|program| program.name() == wanted && program.autoload())
@@ -76,7 +99,8 @@ pub(super) fn skipped(object: &Object, globals: &Globals<'_>) -> Skips {
     // interrupts make is another program's, which may miss one while it looks at
     // another.
     Skips {
-        calls: exits.saturating_sub(seen_by_kprobe_only)
+        calls: missed
+            + exits.saturating_sub(seen_by_kprobe_only)
             + kprobe_exits.saturating_sub(kprobe_missed),
         signals: skips("signal_interrupt"),
     }

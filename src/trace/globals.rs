@@ -1,6 +1,7 @@
 //! The global variables that the programs and this process share.
 
 use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
 
 use super::{
     attach::Plan,
@@ -59,8 +60,8 @@ impl<'obj> Globals<'obj> {
         write_shared(&mut self.bss.exits_probed, wire::abi_bits(abis));
     }
 
-    /// This process's pid in the initial pid namespace. Its signals 0 to itself
-    /// are canaries.
+    /// This process's pid in the initial pid namespace. Canaries are its signals
+    /// to itself.
     pub(super) fn set_own_pid(&mut self, pid: u32) {
         write_shared(&mut self.bss.own_pid, pid);
     }
@@ -68,6 +69,12 @@ impl<'obj> Globals<'obj> {
     /// The inode of process 1's mount namespace; 0 before the first record.
     pub(super) fn host_mnt_ns(&self) -> u32 {
         read_shared(&self.bss.host_mnt_ns)
+    }
+
+    /// Which signals to itself are canaries.
+    pub(super) fn set_canary(&mut self, signal: Option<Signal>) {
+        let number = signal.map_or(0, Signal::as_raw);
+        write_shared(&mut self.bss.canary_sig, number);
     }
 
     /// Makes the programs forget which images and cgroups they have sent.

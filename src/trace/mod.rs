@@ -52,6 +52,7 @@ mod arrange;
 mod attach;
 mod attach_point;
 mod counters;
+mod coverage;
 mod filter_sets;
 mod globals;
 mod libbpf_log;
@@ -74,10 +75,12 @@ use libbpf_rs::{
     Link, OpenObject,
     skel::{OpenSkel, Skel, SkelBuilder},
 };
+use rustix::process::Signal;
 
 use self::{
-    arrange::Arrangements,
-    attach::{Coverage, Plan},
+    arrange::{Arrangements, UNSEEN},
+    attach::Plan,
+    coverage::Coverage,
     globals::Globals,
     libbpf_log::{capture_warnings, explain},
     ring::Rings,
@@ -120,8 +123,9 @@ impl<'obj> Tracer<'obj> {
         let cpus = libbpf_rs::num_possible_cpus().map_err(explain)?;
         let plan = Plan::new(options.attach)?;
         let arrangements = match (options.arrangers, attach::kprobes()) {
-            (false, _) => Arrangements::Unseen,
+            (false, _) => Arrangements::Unwanted,
             (true, Ok(())) => Arrangements::Kprobes,
+            (true, Err(_)) if options.attach == Attach::Light => Arrangements::Unseen,
             (true, Err(_)) => Arrangements::Tracepoints,
         };
         let mut skel = load(storage, plan, arrangements)?;
@@ -178,8 +182,23 @@ impl<'obj> Tracer<'obj> {
         self.unseen = (self.arrangements).attach(self.skel.object_mut(), &mut self.links);
         self.coverage = attached.coverage;
         self.globals.set_exits_probed(self.coverage.exits_probed());
+        self.globals.set_canary(self.canary());
         self.globals.start();
         attached.results
+    }
+
+    /// What another way to hook the system calls is called on this kernel, and
+    /// what is not seen in full with it.
+    ///
+    /// # Errors
+    /// When this kernel does not support it.
+    pub fn alternative(attach: Attach) -> Result<(&'static str, Vec<&'static str>)> {
+        let coverage = Plan::new(attach)?.coverage(true);
+        let mut uncovered = coverage.uncovered();
+        if coverage.is_witness_alone() {
+            uncovered.push(UNSEEN);
+        }
+        Ok((coverage.name(), uncovered))
     }
 
     /// Why less is attached than would have been best.
@@ -205,10 +224,22 @@ impl<'obj> Tracer<'obj> {
         self.coverage.is_skippable()
     }
 
+    /// The signal to itself by which this process sees that calls are seen: none
+    /// stands for signal 0. The witness alone sees none but real ones; this one
+    /// is ignored.
+    pub const fn canary(&self) -> Option<Signal> {
+        match self.coverage.is_witness_alone() {
+            true => Some(Signal::URG),
+            false => None,
+        }
+    }
+
     /// Ends tracing. Calls that were entered are still completed: new ones are
     /// kept out at once, while detaching takes its time.
     pub fn detach(&mut self) {
         self.globals.drain();
+        // Later, the links cannot be asked any more.
+        self.read_skips();
         unlink(std::mem::take(&mut self.links));
     }
 
@@ -223,8 +254,8 @@ impl<'obj> Tracer<'obj> {
         Ok(())
     }
 
-    /// Lets this process's signals 0 to itself through, whatever the filters:
-    /// they are counted as [`Batch::canaries`]. `pid` is its number in the
+    /// Lets this process's [canaries](Self::canary) through, whatever the
+    /// filters: they are counted as [`Batch::canaries`]. `pid` is its number in the
     /// initial pid namespace.
     pub fn expect_canaries(&mut self, pid: u32) {
         self.globals.set_own_pid(pid);
@@ -276,9 +307,13 @@ impl<'obj> Tracer<'obj> {
     }
 
     /// Asks the kernel how many exits no program saw because it skipped them:
-    /// one system call a program, so about once a second is enough.
+    /// a few system calls, so about once a second is enough.
     pub fn read_skips(&mut self) {
-        let skips = counters::skipped(self.skel.object(), &self.globals);
+        let missed = match self.coverage.has_kretprobes_alone() {
+            true => counters::missed_by_kretprobes(&self.links),
+            false => 0,
+        };
+        let skips = counters::skipped(self.skel.object(), &self.globals, missed);
         self.skips = self.skips.max(skips);
     }
 

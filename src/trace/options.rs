@@ -30,6 +30,9 @@ pub enum Attach {
     /// The tracepoints of all system calls: sees 32-bit callers, but slows down
     /// every system call on the machine
     Raw,
+    /// No tracepoint of a system call, so that no other system call gets
+    /// slower: kprobes where the kernel takes them, else only delivered signals
+    Light,
 }
 
 impl Attach {
@@ -40,6 +43,7 @@ impl Attach {
             Self::Tracepoint => "tracepoint",
             Self::Kprobe => "kprobe",
             Self::Raw => "raw",
+            Self::Light => "light",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        attach::Mode,
+        coverage::Mode,
         options::{Args, COMM_MAX, Filters},
         skel::types,
     },
@@ -94,6 +94,7 @@ pub const fn attach_mode(mode: Mode) -> types::attach_mode {
         Mode::Tracepoint => types::attach_mode::ATTACH_TRACEPOINT,
         Mode::Kprobe => types::attach_mode::ATTACH_KPROBE,
         Mode::Raw => types::attach_mode::ATTACH_RAW,
+        Mode::LightKprobe | Mode::Light => types::attach_mode::ATTACH_LIGHT,
     }
 }
 
