@@ -10,10 +10,13 @@ const SIGSYS: i32 = 31;
 
 const TRACEPOINT: [&str; 2] = ["--attach", "tracepoint"];
 const RAW: [&str; 2] = ["--attach", "raw"];
+const LIGHT: [&str; 2] = ["--attach", "light"];
 
-/// Of the calls alone: that seccomp ends the caller is another test's.
+/// That seccomp ends the caller is another test's.
+const CALLS_ALONE: [&str; 2] = ["--kernel-signals", "none"];
+
 fn scene(actor: &Actor, args: &[&str]) -> Scene {
-    let args = [args, &["--kernel-signals", "none"]].concat();
+    let args = [args, &CALLS_ALONE].concat();
     Scene::of(&[actor], &args)
 }
 
@@ -41,10 +44,11 @@ fn mortal() -> Actor {
 
 #[test]
 fn a_process_that_seccomp_kills_has_called() {
-    for attach in [TRACEPOINT, RAW] {
+    for attach in [TRACEPOINT, RAW, LIGHT] {
         let (mut first, mut second) = (mortal(), mortal());
         let target = Actor::start();
-        let mut scene = Scene::of(&[&first, &second], &attach);
+        let args = [&attach[..], &CALLS_ALONE].concat();
+        let mut scene = Scene::of(&[&first, &second], &args);
         let call = kill(target.pid, USR1);
         let line = refused(call, &first);
         first.make("forbid kill");
@@ -62,7 +66,7 @@ fn a_process_that_seccomp_kills_has_called() {
 /// The kernel ends it at once: no exit is traced.
 #[test]
 fn a_thread_that_seccomp_kills_has_called() {
-    for attach in [TRACEPOINT, RAW] {
+    for attach in [TRACEPOINT, RAW, LIGHT] {
         let (mut actor, target) = (Actor::start(), Actor::start());
         let mut scene = scene(&actor, &attach);
         let call = kill(target.pid, USR1);
@@ -81,7 +85,7 @@ fn a_thread_that_seccomp_kills_has_called() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn a_32_bit_caller_that_seccomp_kills_has_called() {
-    for attach in [TRACEPOINT, RAW] {
+    for attach in [TRACEPOINT, RAW, LIGHT] {
         let (mut actor, target) = (mortal(), Actor::start());
         let mut scene = scene(&actor, &attach);
         let call = kill(target.pid, USR1);
