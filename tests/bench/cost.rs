@@ -5,6 +5,7 @@
 //! It reports and never fails for a missed target.
 
 mod flood;
+mod others;
 mod table;
 mod tracer;
 
@@ -39,6 +40,9 @@ const SIGSNOOP: [&str; 3] = [
 ];
 const RING_SIZES: [&str; 7] = ["32K", "64K", "128K", "256K", "512K", "1M", "4M"];
 
+/// The one that is to cost no other system call anything.
+const LIGHT: &str = "sigtrail --attach light";
+
 const IDLE_TRIES: usize = 3;
 
 const WORST_RATIO: f64 = 1.0 / 7.0;
@@ -57,6 +61,9 @@ struct Options {
     /// Instead of the peers, compare sizes of sigtrail's rings
     #[arg(long)]
     rings: bool,
+    /// Instead of the peers, measure only what other system calls pay
+    #[arg(long)]
+    others: bool,
     /// One more row: sigtrail with these options [repeatable]
     #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
     with: Vec<String>,
@@ -76,6 +83,8 @@ fn main() -> Result<()> {
     let bench = Bench::new(&options)?;
     if options.rings {
         bench.rings()
+    } else if options.others {
+        bench.others()
     } else {
         bench.peers(&options.with)
     }
@@ -186,6 +195,7 @@ impl Bench {
             sigtrail("sigtrail, excluded by -s '!0'", &["-s", "!0"]),
             sigtrail("sigtrail, excluded by -p PID", &["-p", &own]),
             sigtrail("sigtrail --attach raw", &["--attach", "raw"]),
+            sigtrail(LIGHT, &["--attach", "light"]),
         ];
         for options in with {
             let words: Vec<&str> = options.split_whitespace().collect();
@@ -227,7 +237,8 @@ impl Bench {
         self.say_round(self.rounds);
         let (idle, lines) = self.idle()?;
         report(&untraced, &rows, idle, lines, self.idle_time);
-        Ok(())
+        println!();
+        self.others()
     }
 
     fn flood_all(&self, row: &mut Row) -> Result<()> {
