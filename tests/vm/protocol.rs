@@ -59,6 +59,8 @@ pub enum Message {
         cells: Vec<Cell>,
         seconds: f64,
     },
+    /// What may interest a reader, and is compared with nothing.
+    Note { text: String },
     /// What went wrong in a scenario.
     Failed { scenario: String, why: String },
     /// All is over.

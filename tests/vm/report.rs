@@ -33,7 +33,10 @@ struct Kernel {
     /// By scenario: how long it took, and what is wrong.
     results: BTreeMap<String, (f64, Vec<String>)>,
     cells: Vec<Cell>,
+    /// As those, with `--attach light`.
+    light_cells: Vec<Cell>,
     problems: Vec<String>,
+    notes: Vec<String>,
     ended: bool,
 }
 
@@ -64,10 +67,19 @@ pub fn main(args: &[String]) -> ExitCode {
         let text = String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
         let name = path.file_stem().unwrap().to_string_lossy();
         let mut kernel = Kernel::of(&text, bless, &wanted);
-        if !kernel.cells.is_empty() {
-            let wrong = table::differences(&document, &name, &kernel.cells);
-            let result = kernel.results.entry(scenarios::COVERAGE.to_owned());
-            result.or_default().1.extend(wrong);
+        for (scenario, cells, column) in [
+            (scenarios::COVERAGE, &kernel.cells, name.to_string()),
+            (
+                scenarios::COVERAGE_OF_LIGHT,
+                &kernel.light_cells,
+                light_column(&name),
+            ),
+        ] {
+            if !cells.is_empty() {
+                let wrong = table::differences(&document, &column, cells);
+                let result = kernel.results.entry(scenario.to_owned());
+                result.or_default().1.extend(wrong);
+            }
         }
         success &= kernel.print(&name, &text, wanted.len());
         kernels.push(kernel);
@@ -81,8 +93,18 @@ pub fn main(args: &[String]) -> ExitCode {
                 .filter(|(_, kernel)| kernel.arch == arch)
                 .map(|(path, kernel)| (path.file_stem().unwrap().to_string_lossy(), &*kernel.cells))
                 .collect();
+            let light: Vec<_> = (consoles.iter().zip(&kernels))
+                .filter(|(_, kernel)| kernel.arch == arch && !kernel.light_cells.is_empty())
+                .map(|(path, kernel)| {
+                    let name = path.file_stem().unwrap().to_string_lossy();
+                    (light_column(&name), &*kernel.light_cells)
+                })
+                .collect();
             if !columns.is_empty() {
                 println!("\n{}", table::of(&columns));
+            }
+            if !light.is_empty() {
+                println!("\n{}", table::of(&light));
             }
         }
     }
@@ -91,6 +113,11 @@ pub fn main(args: &[String]) -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// A kernel's column in the table for `--attach light`.
+fn light_column(name: &str) -> String {
+    format!("{name}, light")
 }
 
 fn consoles(directory: &Path) -> Vec<PathBuf> {
@@ -162,10 +189,17 @@ impl Kernel {
                 cells,
                 seconds,
             } => {
-                self.cells.extend(cells);
+                match scenario == scenarios::COVERAGE_OF_LIGHT {
+                    true => self.light_cells.extend(cells),
+                    false => self.cells.extend(cells),
+                }
                 let lines = normal(lines, &names, &doomed);
-                let is_compared =
-                    ![scenarios::END, scenarios::COVERAGE].contains(&scenario.as_str());
+                let no_golden = [
+                    scenarios::END,
+                    scenarios::COVERAGE,
+                    scenarios::COVERAGE_OF_LIGHT,
+                ];
+                let is_compared = !no_golden.contains(&scenario.as_str());
                 if bless && is_compared {
                     golden::bless(&scenario, &lines);
                 }
@@ -176,6 +210,7 @@ impl Kernel {
                 };
                 self.results.insert(scenario, (seconds, wrong));
             }
+            Message::Note { text } => self.notes.push(text),
             Message::Failed { scenario, why } => {
                 self.results.insert(scenario, (0.0, vec![why]));
             }
@@ -218,7 +253,8 @@ impl Kernel {
             for (scenario, (seconds, _)) in &self.results {
                 println!("      {scenario:SCENARIO_LENGTH$} {seconds:6.2} s");
             }
-            self.doctor.iter().for_each(|line| println!("      {line}"));
+            let more = self.notes.iter().chain(&self.doctor);
+            more.for_each(|line| println!("      {line}"));
         }
         success
     }

@@ -29,7 +29,15 @@ const SECCOMP: [Refused; 2] = [
 ];
 
 pub fn all(stage: &mut Stage) {
-    stage.trace(&[]);
+    note_all(stage, &[]);
+}
+
+pub fn light(stage: &mut Stage) {
+    note_all(stage, &["--attach", "light"]);
+}
+
+fn note_all(stage: &mut Stage, args: &[&str]) {
+    stage.trace(args);
     for call in CALLS {
         for (kind, command, start) in [
             ("64-bit", "call", Actor::start as fn() -> Actor),
@@ -46,12 +54,8 @@ pub fn all(stage: &mut Stage) {
             sender.make(&format!("deny {number}{call} 1"));
             assert_eq!(sender.get(&format!("{command} {call} {args}")), EPERM);
             let kind = format!("`{call}`, {kind}refused by seccomp");
-            if number.is_empty() {
-                note(stage, kind, &sender);
-            } else {
-                let another = if call == "tkill" { "kill" } else { "tkill" };
-                note_before_another(stage, kind, &mut sender, another);
-            }
+            let another = if call == "tkill" { "kill" } else { "tkill" };
+            note_before_another(stage, kind, &mut sender, another);
         }
         for (kind, command, number, start) in SECCOMP {
             let mut sender = start();

@@ -16,6 +16,9 @@ const RING_SIZE: &str = "16M";
 /// The first kernel that skips.
 const SKIPPING: golden::Version = (7, 2);
 
+/// The first kernel that tells what kretprobes have missed.
+const COUNTING: golden::Version = (6, 7);
+
 const LINES: &str = "/tmp/lines";
 
 /// Threads that preempt each other.
@@ -59,6 +62,59 @@ pub fn preempted(stage: &mut Stage) {
             }
             stage.lines.push(tally.others[0].value.clone());
         }
+    }
+}
+
+/// Threads that are in one function at a time: of so many, `--attach light` sees
+/// few exits. What signals somebody is told of by the witness, the rest is
+/// counted where the kernel counts it.
+pub fn crowded(stage: &mut Stage) {
+    const CROWD: u64 = 64;
+    /// Most that a kretprobe watches on two CPUs.
+    const WATCHED: u64 = 10;
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let counts = golden::version(&release) >= Some(COUNTING);
+    let args = ["--attach", "light", "--sender-comm", "crowd"];
+    for signal in [USR1, 0] {
+        let mut actor = Actor::start();
+        let child = actor.get("child");
+        actor.set_comm(b"crowd");
+        actor.make(&format!("info -1 {} 0 7", actor.pid));
+        let tracer = stage.write_to(Path::new(LINES), &args);
+        actor.make(&format!(
+            "gather {CROWD} rt_sigqueueinfo {child} {signal} info"
+        ));
+        // Another that is missed.
+        assert_eq!(
+            actor.get(&format!("call rt_sigqueueinfo {child} {signal} info")),
+            0
+        );
+        assert_eq!(actor.get("disperse"), i64::try_from(CROWD).unwrap());
+        // Its kretprobe is free.
+        assert_eq!(actor.get(&format!("call kill {child} {signal}")), 0);
+        let ended = tracer.stop();
+        assert_eq!((ended.status.code(), &*ended.stderr), (Some(0), ""));
+        let tally = tally_file(Path::new(LINES));
+        fs::remove_file(LINES).unwrap();
+        let (lost, witnessed) = (lost(&tally.others), tally.witness_only);
+        let what = format!(
+            "signal {signal}: {} lines, {witnessed} of them by the witness alone, {lost} counted \
+             as lost",
+            tally.signals
+        );
+        let missed = CROWD + 1 - WATCHED..=CROWD + 1;
+        if signal == 0 {
+            assert!((1..=WATCHED + 1).contains(&tally.signals), "{what}");
+            assert_eq!(
+                lost,
+                if counts { CROWD + 2 - tally.signals } else { 0 },
+                "{what}"
+            );
+        } else {
+            assert_eq!(tally.signals, CROWD + 2, "{what}");
+            assert!(missed.contains(&witnessed), "{what}");
+        }
+        stage.lines.push(tally.others[0].value.clone());
     }
 }
 

@@ -25,6 +25,9 @@ pub const END: &str = "end_of_the_shared_tracer";
 /// Compared with a table of KERNELS.md instead of a golden file.
 pub const COVERAGE: &str = "coverage";
 
+/// As that, in the columns of the table for `--attach light`.
+pub const COVERAGE_OF_LIGHT: &str = "coverage_of_light";
+
 /// In the order in which they are played.
 pub const ALL: &[Scenario] = &[
     (
@@ -53,6 +56,7 @@ pub const ALL: &[Scenario] = &[
 /// Those with tracers of their own, played when the shared one has ended.
 pub const ALONE: &[Scenario] = &[
     (COVERAGE, coverage::all),
+    (COVERAGE_OF_LIGHT, coverage::light),
     ("seccomp", seccomp::refused),
     ("filters", filters::all),
     ("signals_without_a_call", uncalled::all),
@@ -61,4 +65,5 @@ pub const ALONE: &[Scenario] = &[
     ("clock_that_is_set", clock::set),
     ("cpus_that_come_and_go", cpus::come_and_go),
     ("evasion_by_preemption", evasion::preempted),
+    ("evasion_by_crowding", evasion::crowded),
 ];
