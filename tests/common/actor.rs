@@ -221,7 +221,7 @@ fn compile() -> PathBuf {
 
 /// Compiles a program, unless that was done since its sources have changed.
 /// Headers are among these so that a change of theirs counts.
-pub(crate) fn compiled(name: &str, sources: &[PathBuf], options: &[&str]) -> PathBuf {
+pub fn compiled(name: &str, sources: &[PathBuf], options: &[&str]) -> PathBuf {
     let program = built().join(name);
     let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
     if let Ok(built) = changed(&program)
