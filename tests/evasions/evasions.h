@@ -54,3 +54,4 @@ void own_codes(char **words);
 void groups(char **words);
 void waits(char **words);
 void reuse(char **words);
+void mixture(char **words);

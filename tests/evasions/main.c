@@ -236,6 +236,7 @@ static const struct {
 	{ "groups", groups },
 	{ "waits", waits },
 	{ "reuse", reuse },
+	{ "mixture", mixture },
 };
 
 int main(int argc, char **argv)

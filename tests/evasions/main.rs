@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod infos;
+mod mixture;
 mod noise;
 mod reuse;
 mod timers;
