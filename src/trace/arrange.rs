@@ -5,7 +5,11 @@
 
 use libbpf_rs::{Link, Object};
 
-use super::attach_point::{AttachPoint, functions_of};
+use super::{
+    attach::kprobes,
+    attach_point::{AttachPoint, functions_of},
+    options::{Attach, Options},
+};
 
 /// What is not seen if a program is refused.
 pub(super) const UNSEEN: &str = "who arranged for signals: not all are remembered";
@@ -24,6 +28,16 @@ pub(super) enum Arrangements {
 }
 
 impl Arrangements {
+    /// The best that this kernel allows, and the way to hook the system calls.
+    pub(super) fn choose(options: &Options) -> Self {
+        match (options.arrangers, kprobes()) {
+            (false, _) => Self::Unwanted,
+            (true, Ok(())) => Self::Kprobes,
+            (true, Err(_)) if options.attach == Attach::Light => Self::Unseen,
+            (true, Err(_)) => Self::Tracepoints,
+        }
+    }
+
     /// Whether a program must be loaded.
     pub(super) fn need(self, program: &str) -> bool {
         (self.attach_points().iter()).any(|point| point.program == program)

@@ -56,6 +56,7 @@ mod coverage;
 mod filter_sets;
 mod globals;
 mod libbpf_log;
+mod load;
 mod options;
 pub mod preflight;
 mod raw;
@@ -71,10 +72,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use libbpf_rs::{
-    Link, OpenObject,
-    skel::{OpenSkel, Skel, SkelBuilder},
-};
+use libbpf_rs::{Link, OpenObject, skel::Skel};
 use rustix::process::Signal;
 
 use self::{
@@ -83,8 +81,9 @@ use self::{
     coverage::Coverage,
     globals::Globals,
     libbpf_log::{capture_warnings, explain},
+    load::load,
     ring::Rings,
-    skel::{SigtrailSkel, SigtrailSkelBuilder},
+    skel::SigtrailSkel,
 };
 pub use self::{
     options::{Args, Attach, COMM_MAX, Filters, KernelSignals, Options},
@@ -122,12 +121,7 @@ impl<'obj> Tracer<'obj> {
         preflight::check()?;
         let cpus = libbpf_rs::num_possible_cpus().map_err(explain)?;
         let plan = Plan::new(options.attach)?;
-        let arrangements = match (options.arrangers, attach::kprobes()) {
-            (false, _) => Arrangements::Unwanted,
-            (true, Ok(())) => Arrangements::Kprobes,
-            (true, Err(_)) if options.attach == Attach::Light => Arrangements::Unseen,
-            (true, Err(_)) => Arrangements::Tracepoints,
-        };
+        let arrangements = Arrangements::choose(options);
         let mut skel = load(storage, plan, arrangements)?;
         let globals = Globals::new(skel.maps.bss_data.take(), cpus)?;
         let mut tracer = Self {
@@ -326,24 +320,6 @@ impl<'obj> Tracer<'obj> {
     pub fn resend(&mut self) {
         self.globals.raise_epoch();
     }
-}
-
-fn load<'obj>(
-    storage: &'obj mut Storage,
-    plan: Plan,
-    arrangements: Arrangements,
-) -> Result<SigtrailSkel<'obj>> {
-    let mut open = SigtrailSkelBuilder::default()
-        .open(storage)
-        .map_err(explain)
-        .context("opening the BPF object")?;
-    for mut program in open.open_object_mut().progs_mut() {
-        let name = program.name().to_string_lossy().into_owned();
-        program.set_autoload(plan.needs(&name) || arrangements.need(&name));
-    }
-    open.load()
-        .map_err(explain)
-        .context("loading the BPF programs into the kernel")
 }
 
 /// Detaches programs. The kernel waits some 70 ms for the last run of each:
