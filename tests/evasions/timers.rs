@@ -120,9 +120,9 @@ fn a_timer_of_the_same_signal_hides_no_death() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn a_timer_of_the_same_signal_hides_no_32_bit_call() {
-    for attach in ATTACH {
-        check_single(&attach, true);
-        check_group(&attach, true);
-        check_fatal(&attach, true);
-    }
+    // By the witness alone.
+    let attach = &ATTACH[0];
+    check_single(attach, true);
+    check_group(attach, true);
+    check_fatal(attach, true);
 }
