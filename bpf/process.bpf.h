@@ -69,11 +69,9 @@ static __always_inline __u64 thread_start_time(struct task_struct *task, const i
 /* Whether a process ends as well as this thread, and whether it has ended. */
 static __always_inline enum process_flag end_of_process(struct task_struct *task, const int typed)
 {
-	int is_last = READ(typed, task, signal, live.counter) == 0;
-
-	if (!is_last && !(READ(typed, task, signal, flags) & SIGNAL_GROUP_EXIT))
+	if (READ(typed, task, signal, live.counter))
 		return 0;
-	return PROCESS_EXITING | (is_last && READ(typed, task, exit_state) ? PROCESS_ZOMBIE : 0);
+	return PROCESS_EXITING | (READ(typed, task, exit_state) ? PROCESS_ZOMBIE : 0);
 }
 
 /* Fills in all but comm: whose name is meant, the thread's or the process's, depends. */

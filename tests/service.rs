@@ -278,7 +278,7 @@ fn a_status_says_what_the_run_takes_in_one_line_of_bounded_length() {
     assert_eq!(last["events"], 0);
     let text = fs::read_to_string(&metrics).unwrap();
     assert!(
-        text.contains("\nsigtrail_lost_total{reason=\"ring_full\"} 0\n"),
+        text.contains("\nsigtrail_lost_total{what=\"calls\",reason=\"ring_full\"} 0\n"),
         "{text}"
     );
     assert!(text.contains("\nsigtrail_blind 0\n"), "{text}");
