@@ -369,7 +369,10 @@ struct counters {
 	__u64 kprobe_exits;
 	__u64 exits_seen_twice;
 	__u64 kprobe_missed;
-	__u64 pad[3]; /* no two CPUs share a cache line */
+	/* Signals that the witness took because signal_interrupt was skipped. */
+	__u64 nested;
+	__u64 interrupt_taken; /* signal_interrupt took the last signal of an interrupt */
+	__u64 pad[1]; /* no two CPUs share a cache line */
 };
 
 _Static_assert(sizeof(struct counters) == 128, "two cache lines a CPU");

@@ -36,7 +36,7 @@ static __always_inline int may_be_deadly(const struct signal *s, enum hook hook)
 		return 1;
 	if (may_end(s->sig) && read_disposition(s->task, s->sig) == DISPOSITION_DEFAULT)
 		return 1;
-	if (hook == HOOK_INTERRUPT)
+	if (is_interrupt_hook(hook))
 		return 0;
 	if (CURRENT(flags) & PF_KTHREAD)
 		return IS_ONE_OF(FROM_TERMINAL, s->sig);
@@ -251,7 +251,7 @@ static __always_inline void witness_kernel(void *ctx, const struct signal *s, en
 	if (!wants_all_calls(f) || !wants_signal(f, s->sig))
 		return;
 	g = scratch(hook, SCRATCH_CALL);
-	read_context(&c, s, hook == HOOK_INTERRUPT);
+	read_context(&c, s, is_interrupt_hook(hook));
 	if (!g || !fill_generated(g, s, &c, f))
 		return;
 	if (g->origin == ORIGIN_FAULT && g->sig == SIGSEGV) {

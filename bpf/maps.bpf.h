@@ -67,8 +67,15 @@ enum hook {
 	HOOK_INTERRUPT = 4,
 	HOOK_OOM = 5,
 	HOOK_ARRANGER = 6,
-	HOOKS = 7,
+	/* A signal that an interrupt makes while another's is looked at. */
+	HOOK_NESTED = 7,
+	HOOKS = 8,
 };
+
+static __always_inline int is_interrupt_hook(enum hook hook)
+{
+	return hook == HOOK_INTERRUPT || hook == HOOK_NESTED;
+}
 
 enum scratch_use {
 	SCRATCH_CALL = 0, /* a call; for the witness, a recipient */
@@ -119,7 +126,7 @@ static __always_inline void count_refused(struct counters *c, enum record_kind k
 static __always_inline long send_record(void *ctx, struct header *header, __u64 size,
 					enum hook hook)
 {
-	__u32 cpu = bpf_get_smp_processor_id() + (hook == HOOK_INTERRUPT ? MAX_CPUS : 0);
+	__u32 cpu = bpf_get_smp_processor_id() + (is_interrupt_hook(hook) ? MAX_CPUS : 0);
 	struct counters *c = counters_of(cpu);
 	long err;
 

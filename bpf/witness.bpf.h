@@ -275,25 +275,44 @@ static __always_inline void witness_call(void *ctx, const struct signal *s, cons
 		send_before_exit(ctx, slot);
 }
 
-/* A signal, if a thread makes it by what it does. */
-static __always_inline int witness_signal(void *ctx, const struct signal *s)
+/*
+ * A signal, if an interrupt makes it. This program runs before the witness. The kernel
+ * skips a program that interrupts itself; the witness then takes the signal.
+ */
+static __always_inline int witness_interrupt(void *ctx, const struct signal *s)
 {
-	struct args a;
+	struct counters *c = cpu_counters();
 
-	if (trace_state == TRACE_OFF || is_in_interrupt(ctx))
+	if (trace_state == TRACE_OFF || !c || !is_in_interrupt(ctx))
 		return 0;
-	if (is_from_call(s, &a))
-		witness_call(ctx, s, &a);
-	else
-		witness_kernel(ctx, s, HOOK_WITNESS);
+	witness_kernel(ctx, s, HOOK_INTERRUPT);
+	c->interrupt_taken = 1;
 	return 0;
 }
 
-/* A signal, if an interrupt makes it. */
-static __always_inline int witness_interrupt(void *ctx, const struct signal *s)
+/* A signal, if a thread makes it by what it does, or if the other program missed it. */
+static __always_inline int witness_signal(void *ctx, const struct signal *s)
 {
-	if (trace_state == TRACE_ON && is_in_interrupt(ctx))
-		witness_kernel(ctx, s, HOOK_INTERRUPT);
+	struct counters *c = cpu_counters();
+	enum hook hook = HOOK_WITNESS;
+	struct args a;
+
+	if (trace_state == TRACE_OFF || !c)
+		return 0;
+	if (is_in_interrupt(ctx)) {
+		if (c->interrupt_taken) {
+			c->interrupt_taken = 0;
+			return 0;
+		}
+		c->nested++;
+		hook = HOOK_NESTED;
+	}
+	if (hook == HOOK_WITNESS && is_from_call(s, &a))
+		witness_call(ctx, s, &a);
+	else
+		witness_kernel(ctx, s, hook);
+	/* An interrupt may have come meanwhile, when this program was skipped. */
+	c->interrupt_taken = 0;
 	return 0;
 }
 

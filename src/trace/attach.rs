@@ -153,8 +153,9 @@ impl Plan {
         }
         exits.push(AttachPoint::section("thread_death"));
         exits.push(AttachPoint::section("oom_victim"));
-        exits.push(AttachPoint::section("signal_witness"));
+        // In this order: the second takes what the kernel skips of the first.
         exits.push(AttachPoint::section("signal_interrupt"));
+        exits.push(AttachPoint::section("signal_witness"));
         exits.append(&mut entries);
         exits
     }
@@ -299,7 +300,7 @@ mod tests {
         ] {
             let points = plan(attach, OLD, true).unwrap().attach_points();
             let witness = (points.iter())
-                .position(|point| point.name == "signal_interrupt")
+                .position(|point| point.name == "signal_witness")
                 .unwrap();
             for (at, point) in points.iter().enumerate() {
                 assert_eq!(at > witness, point.program.ends_with("_enter"), "{point:?}");
@@ -325,8 +326,8 @@ mod tests {
         const ALWAYS: [&str; 4] = [
             "thread_death",
             "oom_victim",
-            "signal_witness",
             "signal_interrupt",
+            "signal_witness",
         ];
         let programs = |plan: Plan| {
             let points = plan.attach_points().into_iter();

@@ -92,16 +92,15 @@ pub(super) fn skipped(object: &Object, globals: &Globals<'_>, missed: u64) -> Sk
         seen_twice += cpu.exits_seen_twice;
         kprobe_missed += cpu.kprobe_missed;
     }
+    let nested: u64 = (globals.counters()).map(|cpu| cpu.nested).sum();
     let seen_by_kprobe: u64 = (globals.counters()).map(|cpu| cpu.kprobe_exits).sum();
 
     let seen_by_kprobe_only = seen_by_kprobe.saturating_sub(seen_twice);
-    // The witness ignores interrupts, and nothing else comes in between. What
-    // interrupts make is another program's, which may miss one while it looks at
-    // another.
+    // What the first of the two programs at a signal missed, the second has taken.
     Skips {
         calls: missed
             + exits.saturating_sub(seen_by_kprobe_only)
             + kprobe_exits.saturating_sub(kprobe_missed),
-        signals: skips("signal_interrupt"),
+        signals: skips("signal_interrupt").saturating_sub(nested),
     }
 }

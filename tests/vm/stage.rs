@@ -227,10 +227,11 @@ impl Stage {
         }
     }
 
-    /// Others' are this process's, when it ends an actor.
+    /// Others' are this process's, when it ends an actor, and the kernel's.
     fn is_of_this(&self, line: &Value) -> bool {
         let sender = line["sender"]["pid"].as_i64();
-        line["type"] != "signal" || sender.is_some_and(|pid| self.names.contains_key(&pid))
+        line["type"] != "signal"
+            || line["origin"] == "call" && sender.is_some_and(|pid| self.names.contains_key(&pid))
     }
 }
 
