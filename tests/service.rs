@@ -4,6 +4,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     os::unix::{
         fs::{PermissionsExt, chown},
         net::UnixDatagram,
@@ -345,15 +346,24 @@ struct Manager {
 
 impl Manager {
     fn next(&self, within: Duration) -> Option<String> {
-        self.socket.set_read_timeout(Some(within)).unwrap();
+        let end = Instant::now() + within;
         let mut bytes = [0; 4096];
-        let len = self.socket.recv(&mut bytes).ok()?;
-        Some(
-            String::from_utf8(bytes[..len].to_vec())
-                .unwrap()
-                .trim_end()
-                .to_owned(),
-        )
+        let len = loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            self.socket.set_read_timeout(Some(left)).unwrap();
+            match self.socket.recv(&mut bytes) {
+                Ok(len) => break len,
+                // With a timeout, a wait also ends if the machine is suspended.
+                Err(error)
+                    if [ErrorKind::Interrupted, ErrorKind::WouldBlock].contains(&error.kind()) => {}
+                Err(error) => panic!("{error}"),
+            }
+        };
+        let said = String::from_utf8(bytes[..len].to_vec()).unwrap();
+        Some(said.trim_end().to_owned())
     }
 
     /// The next that is neither the dog's food nor a text.
