@@ -242,14 +242,30 @@ void spin(void)
 		;
 }
 
-void share_processor(void)
+void stay_on_processor(void)
 {
 	cpu_set_t one;
 
 	CPU_ZERO(&one);
 	CPU_SET(stage->processor, &one);
 	must(sched_setaffinity(0, sizeof(one), &one), "sched_setaffinity");
+}
+
+void share_processor(void)
+{
+	stay_on_processor();
 	spin();
+}
+
+bool run_in_real_time(int priority)
+{
+	struct sched_param real_time = { .sched_priority = priority };
+
+	if (!sched_setscheduler(0, SCHED_FIFO, &real_time))
+		return true;
+	if (errno != EPERM && errno != EBUSY)
+		die("the scheduler");
+	return false;
 }
 
 const char *directory(void)

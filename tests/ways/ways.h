@@ -115,8 +115,12 @@ void wait_to_die(void);
 void say_when(int signal);
 /* Spins in user mode until the way is over. */
 void spin(void);
-/* On the processor of that number: two such take turns. */
+/* On the stage's processor alone; and spins there: two such take turns. */
+void stay_on_processor(void);
 void share_processor(void);
+/* As root: before all of a lower priority, and the usual processes. False if this
+ * control group has no real-time share. */
+bool run_in_real_time(int priority);
 
 /* A directory for the way's files, which belongs to nobody. */
 const char *directory(void);
