@@ -219,9 +219,24 @@ fn compile() -> PathBuf {
     compiled("actor", &[source], &[])
 }
 
+/// Compiles the program whose sources are the folder of that name in `tests/`.
+pub fn compiled_folder(name: &str, options: &[&str]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name(name);
+    let is_source = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|kind| kind == "c" || kind == "h")
+    };
+    let mut sources: Vec<_> = (fs::read_dir(folder).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(is_source)
+        .collect();
+    sources.sort();
+    compiled(name, &sources, options)
+}
+
 /// Compiles a program, unless that was done since its sources have changed.
 /// Headers are among these so that a change of theirs counts.
-pub fn compiled(name: &str, sources: &[PathBuf], options: &[&str]) -> PathBuf {
+fn compiled(name: &str, sources: &[PathBuf], options: &[&str]) -> PathBuf {
     let program = built().join(name);
     let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
     if let Ok(built) = changed(&program)

@@ -35,7 +35,7 @@ use rustix::{
 use serde_json::Value;
 
 pub use self::{
-    actor::{Actor, compiled, copy_executable, own_comm, program, timed},
+    actor::{Actor, compiled_folder, copy_executable, own_comm, program, timed},
     cgroup::{Cgroup, root as cgroup_root},
     check::{
         Checker, Line, Tally, check_file, check_lines, nanoseconds, tally_file, tally_lines,

@@ -22,7 +22,7 @@ use std::{
 };
 
 use common::{
-    DEADLINE, Daemon, Killed, check_file, compiled, directory, own_comm, wait_until_within,
+    DEADLINE, Daemon, Killed, check_file, compiled_folder, directory, own_comm, wait_until_within,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -157,16 +157,5 @@ fn members(truth: &Value) -> Vec<i64> {
 
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/evasions");
-        let mut sources: Vec<_> = (fs::read_dir(directory).unwrap())
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| {
-                path.extension()
-                    .is_some_and(|kind| kind == "c" || kind == "h")
-            })
-            .collect();
-        sources.sort();
-        compiled("evasions", &sources, &[])
-    })
+    PROGRAM.get_or_init(|| compiled_folder("evasions", &[]))
 }

@@ -13,7 +13,7 @@ use std::{
 use serde_json::Value;
 
 pub use self::line::Told;
-use super::{actor::compiled, output_of};
+use super::{actor::compiled_folder, output_of};
 
 const TABLE: &str = include_str!("../../ways/table.tsv");
 const EXCEPTIONS: &str = include_str!("../../ways/exceptions.tsv");
@@ -175,19 +175,7 @@ pub fn known() -> Vec<String> {
 
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| env::var_os("SIGTRAIL_WAYS").map_or_else(compile, PathBuf::from))
-}
-
-fn compile() -> PathBuf {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("ways");
-    let mut sources: Vec<_> = (fs::read_dir(directory).unwrap())
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|kind| kind == "c" || kind == "h")
-        })
-        .collect();
-    sources.sort();
     // Its victims execute it, wherever they are.
-    compiled("ways", &sources, &["-static"])
+    let compile = || compiled_folder("ways", &["-static"]);
+    PROGRAM.get_or_init(|| env::var_os("SIGTRAIL_WAYS").map_or_else(compile, PathBuf::from))
 }
