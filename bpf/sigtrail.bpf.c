@@ -114,16 +114,23 @@ int kprobe_exit(struct pt_regs *ctx)
 }
 
 /* (sig, siginfo, task, group, result) */
-SEC("tp_btf/signal_generate")
-int signal_witness(__u64 *ctx)
+static __always_inline struct signal signal_of(const __u64 *ctx)
 {
-	const struct signal s = {
+	struct signal s = {
 		.sig = ctx[0],
 		.info = (void *)ctx[1],
 		.task = (void *)ctx[2],
 		.group = ctx[3],
 		.result = ctx[4],
 	};
+
+	return s;
+}
+
+SEC("tp_btf/signal_generate")
+int signal_witness(__u64 *ctx)
+{
+	const struct signal s = signal_of(ctx);
 
 	return witness_signal(ctx, &s);
 }
@@ -132,13 +139,7 @@ int signal_witness(__u64 *ctx)
 SEC("tp_btf/signal_generate")
 int signal_interrupt(__u64 *ctx)
 {
-	const struct signal s = {
-		.sig = ctx[0],
-		.info = (void *)ctx[1],
-		.task = (void *)ctx[2],
-		.group = ctx[3],
-		.result = ctx[4],
-	};
+	const struct signal s = signal_of(ctx);
 
 	return witness_interrupt(ctx, &s);
 }
