@@ -207,7 +207,7 @@ static __always_inline void send_identities(void *ctx, const struct generated *g
 		send_cgroup_once(ctx, current, g->sender.cgroup_key, 0, hook);
 	}
 	if (r->flags & (RECIPIENT_FATAL | RECIPIENT_UNDECIDED))
-		send_victim_image(ctx, s->task, &r->process, hook);
+		send_victim_image(ctx, s->task, &r->process, 0, hook);
 	send_cgroup_once(ctx, s->task, r->process.cgroup_key, 0, hook);
 }
 

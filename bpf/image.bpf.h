@@ -186,16 +186,18 @@ static __always_inline void send_image_once(void *ctx, struct task_struct *task,
 /*
  * Sends what runs in a process that a signal ends, which may be gone before /proc
  * can be read. Its arguments are left out: only the process itself can read them.
+ * `last` is as for send_image_once().
  */
 static __always_inline void send_victim_image(void *ctx, struct task_struct *task,
-					      const struct process *p, enum hook hook)
+					      const struct process *p, struct image_id *last,
+					      enum hook hook)
 {
 	struct image_id id = image_id_of(p);
 	struct mm_struct *mm;
 	struct image *image;
 	__u32 tgid = p->tgid;
 
-	if (is_known(bpf_map_lookup_elem(&images, &tgid), &id))
+	if (is_known(last, &id) || is_known(bpf_map_lookup_elem(&images, &tgid), &id))
 		return;
 	image = scratch(hook, SCRATCH_IDENTITY);
 	mm = BPF_CORE_READ(task, mm);
@@ -208,7 +210,8 @@ static __always_inline void send_victim_image(void *ctx, struct task_struct *tas
 		return;
 	start_image(image, task, mm, p, hook);
 	image->flags |= IMAGE_ARGS_UNREADABLE;
-	send_image_record(ctx, image, hook);
+	if (!send_image_record(ctx, image, hook) && last)
+		*last = id;
 }
 
 #endif

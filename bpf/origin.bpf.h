@@ -75,12 +75,10 @@ struct context {
 	int dead; /* past the end: its parent is being told */
 };
 
+/* Only where the signal has_info(). */
 static __always_inline __s32 signal_code(const struct signal *s)
 {
-	/* BPF_CORE_READ(s->info, ...) would look for struct signal in the kernel. */
-	struct kernel_siginfo *info = s->info;
-
-	return BPF_CORE_READ(info, si_code);
+	return s->info->si_code;
 }
 
 static __always_inline int has_info(const struct signal *s)
@@ -92,17 +90,6 @@ static __always_inline int has_info(const struct signal *s)
 static __always_inline int is_on_own_stack(__u64 address)
 {
 	return address - (__u64)CURRENT(stack) < STACK_SIZE;
-}
-
-/* The address in a pointer. To the verifier a pointer is no number; what is read from
- * memory is.
- */
-static __always_inline __u64 address_of(const void *pointer)
-{
-	__u64 address;
-
-	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
-	return address;
 }
 
 /* Whether the hook runs in an interrupt. Its context lies on the stack in use. */

@@ -131,6 +131,22 @@ __noinline __u64 find_thread(__u64 signal_struct, __u64 signals)
 	return 0;
 }
 
+/*
+ * The address in a pointer. To the verifier a pointer is no number, but the difference
+ * of two is one, and so is what is read from memory.
+ */
+static __always_inline __u64 address_of(const void *pointer)
+{
+	__u64 address = (__u64)pointer;
+
+	if (current_is_typed()) {
+		asm volatile("%0 -= %1" : "+r"(address) : "r"(bpf_get_current_task_btf()));
+		return address + bpf_get_current_task();
+	}
+	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
+	return address;
+}
+
 static __always_inline __u64 current_start_time(void)
 {
 	if (current_is_typed())

@@ -59,8 +59,9 @@ struct slot {
 	enum slot_state state;
 	__u32 target_matched; /* one recipient is a wanted target */
 	struct call call;
-	/* The image and the cgroups that were asked for last. */
+	/* The images and the cgroups that were asked for last. */
 	struct image_id image;
+	struct image_id victim;
 	__u64 sender_cgroup;
 	__u64 target_cgroup;
 	/* The lookup that filled in call.recipient: when, of which number (0: of

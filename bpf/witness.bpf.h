@@ -204,7 +204,7 @@ static __always_inline int add_recipient(void *ctx, struct slot *slot, const str
 		slot->last_start_ns = r->process.start_ns;
 	}
 	if (r->flags & (RECIPIENT_FATAL | RECIPIENT_UNDECIDED))
-		send_victim_image(ctx, s->task, &r->process, HOOK_WITNESS);
+		send_victim_image(ctx, s->task, &r->process, &slot->victim, HOOK_WITNESS);
 	match_target(slot, r);
 	send_cgroup_once(ctx, s->task, r->process.cgroup_key, &slot->target_cgroup, HOOK_WITNESS);
 	if (record && send_record(ctx, &record->header, sizeof(*record), HOOK_WITNESS))
@@ -281,9 +281,12 @@ static __always_inline void witness_call(void *ctx, const struct signal *s, cons
  */
 static __always_inline int witness_interrupt(void *ctx, const struct signal *s)
 {
-	struct counters *c = cpu_counters();
+	struct counters *c;
 
-	if (trace_state == TRACE_OFF || !c || !is_in_interrupt(ctx))
+	if (trace_state == TRACE_OFF || !is_in_interrupt(ctx))
+		return 0;
+	c = cpu_counters();
+	if (!c)
 		return 0;
 	witness_kernel(ctx, s, HOOK_INTERRUPT);
 	c->interrupt_taken = 1;
