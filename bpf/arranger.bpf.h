@@ -25,7 +25,6 @@
 #include "arch.bpf.h"
 #include "cgroup.bpf.h"
 #include "event.h"
-#include "image.bpf.h"
 #include "lookup.bpf.h"
 #include "maps.bpf.h"
 #include "process.bpf.h"
@@ -99,7 +98,6 @@ static __always_inline void remember(void *ctx, enum arrangement kind, __u32 id,
 		return;
 	a->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
 	read_current(&a->process);
-	send_image_once(ctx, current, &a->process, 0, HOOK_ARRANGER);
 	send_cgroup_once(ctx, current, a->process.cgroup_key, 0, HOOK_ARRANGER);
 	bpf_map_update_elem(&arrangers, &key, a, BPF_ANY);
 }

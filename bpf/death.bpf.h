@@ -8,6 +8,7 @@
 #include "arch.bpf.h"
 #include "event.h"
 #include "exit.bpf.h"
+#include "lifecycle.bpf.h"
 #include "maps.bpf.h"
 
 #define PF_SIGNALED 0x400
@@ -38,6 +39,8 @@ static __always_inline int probe_death(void *ctx, struct task_struct *task)
 {
 	if (trace_state == TRACE_ON && (task->exit_code & 0x7f) == SIGSYS)
 		death_by_sigsys(ctx, task);
+	if (follows_processes())
+		send_end(ctx, task);
 	return 0;
 }
 

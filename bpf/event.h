@@ -29,8 +29,10 @@ enum record_kind {
 	 * call's own record.
 	 */
 	RECORD_RECIPIENT = 2,
-	/* What stays the same for a process between two execs. */
-	RECORD_IMAGE = 3,
+	/* What a process runs from an exec on. This and the next two come through rings
+	 * of their own.
+	 */
+	RECORD_EXEC = 3,
 	/* A cgroup's path, sent before the first record that names its key. */
 	RECORD_CGROUP = 4,
 	/* The poller's call to itself, which shows that calls are seen: a header alone. */
@@ -47,6 +49,10 @@ enum record_kind {
 	 * own record.
 	 */
 	RECORD_ARRANGER = 9,
+	/* A process has a new child. */
+	RECORD_FORK = 10,
+	/* A process has ended. */
+	RECORD_END = 11,
 };
 
 struct header {
@@ -63,6 +69,10 @@ enum process_flag {
 	PROCESS_EXITING = 1 << 0,
 	PROCESS_ZOMBIE = 1 << 1,
 	PROCESS_KERNEL_THREAD = 1 << 2,
+	/* Of a recipient: it is in the session of the thread that ran then. */
+	PROCESS_IN_SAME_SESSION = 1 << 3,
+	/* The file that it runs has no name any more. */
+	PROCESS_EXE_DELETED = 1 << 4,
 };
 
 /* A process, read from its task_struct. */
@@ -84,7 +94,7 @@ struct process {
 	__u32 ns_level; /* its depth; 0 is the initial one */
 	enum process_flag flags;
 	__u32 mnt_ns; /* its mount namespace's inode; 0: it has left it */
-	__u32 pad;
+	__u32 tty; /* its controlling terminal: major << 20 | minor; 0: none */
 	__u8 comm[COMM_LEN];
 	__u8 parent_comm[COMM_LEN];
 };
@@ -325,22 +335,43 @@ struct arranger_record {
 };
 
 enum image_flag {
-	IMAGE_EXE_DELETED = 1 << 0,
-	IMAGE_EXE_TRUNCATED = 1 << 1,
-	IMAGE_ARGS_TRUNCATED = 1 << 2,
-	IMAGE_ARGS_UNREADABLE = 1 << 3,
+	IMAGE_EXE_TRUNCATED = 1 << 0,
+	IMAGE_ARGS_TRUNCATED = 1 << 1,
+	IMAGE_ARGS_UNREADABLE = 1 << 2,
 };
 
-struct image {
-	struct header header;
-	__u64 start_ns; /* with tgid and exec_id: struct process's */
+/* A process, and its parent. All of this is as in struct process. */
+struct descent {
+	__u64 start_ns;
+	__u64 parent_start_ns;
+	__u64 cgroup_key;
 	__u32 tgid;
+	__u32 ppid;
 	__u32 exec_id;
+	__u32 pad;
+	__u8 comm[COMM_LEN];
+};
+
+struct exec_record {
+	struct header header;
+	struct descent process;
+	__u64 arg_start; /* where the arguments are in the process's memory */
 	enum image_flag flags;
 	__u16 exe_len; /* bytes in `data`: the path's names, leaf first, each with a NUL */
 	__u16 args_len; /* bytes after these: arguments, each with a NUL */
-	__u8 tty[TTY_LEN];
 	__u8 data[4 * EXE_LEN]; /* a power of two, so that a mask bounds an index */
+};
+
+struct fork_record {
+	struct header header;
+	struct descent process;
+};
+
+struct end_record {
+	struct header header;
+	__u64 start_ns;
+	__u32 tgid;
+	__u32 pad;
 };
 
 struct cgroup_record {
@@ -372,16 +403,20 @@ struct counters {
 	/* Signals that the witness took because signal_interrupt was skipped. */
 	__u64 nested;
 	__u64 interrupt_taken; /* signal_interrupt took the last signal of an interrupt */
-	__u64 pad[1]; /* no two CPUs share a cache line */
+	__u64 lifecycle_seq; /* records of execs, forks and ends that it tried to send */
+	__u64 lifecycle_absent; /* of these, refused because this CPU has no ring */
+	__u64 pad[7]; /* no two CPUs share a cache line */
 };
 
-_Static_assert(sizeof(struct counters) == 128, "two cache lines a CPU");
+_Static_assert(sizeof(struct counters) == 192, "three cache lines a CPU");
 
 enum trace_state {
 	TRACE_OFF = 0,
-	TRACE_ON = 1,
+	/* Only what becomes of processes is traced yet. */
+	TRACE_PROCESSES = 1,
+	TRACE_ON = 2,
 	/* New calls are left out; those in flight are completed. */
-	TRACE_DRAIN = 2,
+	TRACE_DRAIN = 3,
 };
 
 enum args_mode {

@@ -32,13 +32,12 @@
 #include "cgroup.bpf.h"
 #include "event.h"
 #include "filter.bpf.h"
-#include "image.bpf.h"
 #include "lookup.bpf.h"
 #include "maps.bpf.h"
 #include "process.bpf.h"
 #include "slot.bpf.h"
 
-/* Fills in the sender and sends the call, after its sender's image and cgroup. */
+/* Fills in the sender and sends the call, after its sender's cgroup. */
 static __always_inline void send_call(void *ctx, struct call *call, struct slot *slot,
 				      enum hook hook)
 {
@@ -46,7 +45,7 @@ static __always_inline void send_call(void *ctx, struct call *call, struct slot 
 	__u64 size = sizeof(*call);
 
 	read_current(&call->sender);
-	send_image_once(ctx, task, &call->sender, slot ? &slot->image : 0, hook);
+	find_host_mnt_ns();
 	send_cgroup_once(ctx, task, call->sender.cgroup_key, slot ? &slot->sender_cgroup : 0, hook);
 	send_writer(ctx, &call->sender, call->header.time_ns, hook);
 	if (!(call->flags & CALL_HAS_RECIPIENT))
@@ -151,7 +150,7 @@ static __always_inline int probe_exit(void *ctx, int syscall, __s32 ret)
 	struct slot *slot;
 	enum slot_state state;
 
-	if (trace_state == TRACE_OFF)
+	if (trace_state < TRACE_ON)
 		return 0;
 	slot = current_slot();
 	if (!slot || (int)slot->call.syscall != syscall || slot->state == SLOT_SENT) {
@@ -189,7 +188,7 @@ static __always_inline int probe_function_exit(void *ctx, __s32 ret)
 	enum slot_state state;
 	int tracepoint_follows;
 
-	if (trace_state == TRACE_OFF)
+	if (trace_state < TRACE_ON)
 		return 0;
 	slot = current_slot();
 	state = slot ? slot->state : SLOT_IDLE;

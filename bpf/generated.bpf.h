@@ -12,7 +12,6 @@
 #include "cgroup.bpf.h"
 #include "event.h"
 #include "filter.bpf.h"
-#include "image.bpf.h"
 #include "maps.bpf.h"
 #include "origin.bpf.h"
 #include "process.bpf.h"
@@ -87,7 +86,7 @@ static __always_inline void read_tty(struct generated *g, struct task_struct *ta
 	struct tty_struct *tty = BPF_CORE_READ(task, signal, tty);
 
 	/* A terminal that hangs up has left its session's leader already. */
-	if (!tty && is_same_session(task))
+	if (!tty && is_same_session(task, 1))
 		tty = BPF_CORE_READ(current, signal, tty);
 	if (!tty)
 		return;
@@ -196,18 +195,15 @@ static __always_inline void read_behind(struct generated *g, const struct signal
 		read_current(&g->sender);
 }
 
-static __always_inline void send_identities(void *ctx, const struct generated *g,
-					    const struct signal *s, enum hook hook)
+static __always_inline void send_cgroups(void *ctx, const struct generated *g,
+					 const struct signal *s, enum hook hook)
 {
 	const struct recipient *r = &g->recipient;
 	struct task_struct *current = (void *)bpf_get_current_task();
 
 	if (g->role != ROLE_NONE && g->sender.tid == (__u32)bpf_get_current_pid_tgid()) {
-		send_image_once(ctx, current, &g->sender, 0, hook);
 		send_cgroup_once(ctx, current, g->sender.cgroup_key, 0, hook);
 	}
-	if (r->flags & (RECIPIENT_FATAL | RECIPIENT_UNDECIDED))
-		send_victim_image(ctx, s->task, &r->process, 0, hook);
 	send_cgroup_once(ctx, s->task, r->process.cgroup_key, 0, hook);
 }
 
@@ -261,7 +257,8 @@ static __always_inline void witness_kernel(void *ctx, const struct signal *s, en
 		if (a)
 			send_arranger(ctx, a, g->header.time_ns, g->tid, hook);
 	}
-	send_identities(ctx, g, s, hook);
+	find_host_mnt_ns();
+	send_cgroups(ctx, g, s, hook);
 	if (g->role == ROLE_NONE)
 		size = __builtin_offsetof(struct generated, sender);
 	send_record(ctx, &g->header, size, hook);

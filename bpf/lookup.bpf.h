@@ -60,6 +60,21 @@ static __always_inline struct task_struct *pid_task(struct pid *pid)
 	return link ? (void *)link - bpf_core_field_offset(struct task_struct, pid_links) : 0;
 }
 
+/*
+ * The same as a typed pointer, where the kernel takes one on trust: wherever it lets
+ * programs ask for a process by its number.
+ */
+static __always_inline struct task_struct *typed_pid_task(__u64 address)
+{
+	struct pid *pid = bpf_core_cast((void *)address, struct pid);
+	void *link = pid->tasks[0].first;
+
+	if (!link)
+		return 0;
+	return bpf_core_cast(link - bpf_core_field_offset(struct task_struct, pid_links),
+			     struct task_struct);
+}
+
 /* The struct pid of a number in the current process's namespace of this level. */
 static __always_inline struct pid *current_find_pid(__s32 number, __u32 level)
 {
@@ -106,7 +121,7 @@ static __always_inline __s32 target_number(const struct call *call)
  * it is another process's, which started at another time.
  */
 static __always_inline int is_looked_up(const struct slot *slot, const struct call *call,
-					__s32 number, int how)
+					__s32 number, int how, const int may_ask)
 {
 	const struct process *p = &call->recipient.process;
 	struct task_struct *task;
@@ -114,10 +129,11 @@ static __always_inline int is_looked_up(const struct slot *slot, const struct ca
 	if (call->ret || slot->looked_up != number || slot->looked_up_how != how ||
 	    call->header.time_ns - slot->looked_up_ns >= LOOKED_UP_NS)
 		return 0;
-	task = pid_task((void *)slot->looked_up_pid);
-	return task && (__u32)BPF_CORE_READ(task, pid) == p->tid &&
-	       BPF_CORE_READ(task, group_leader, start_boottime) == p->start_ns &&
-	       BPF_CORE_READ(task, self_exec_id) == p->exec_id;
+	task = may_ask ? typed_pid_task(slot->looked_up_pid) :
+			 pid_task((void *)slot->looked_up_pid);
+	return task && (__u32)READ(may_ask, task, pid) == p->tid &&
+	       READ(may_ask, task, group_leader, start_boottime) == p->start_ns &&
+	       READ(may_ask, task, self_exec_id) == p->exec_id;
 }
 
 /*
@@ -138,7 +154,7 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 		how |= LOOKUP_PIDFD;
 	if (number <= 0 || (may_ask && !bpf_ksym_exists(bpf_task_from_vpid)))
 		return;
-	if (slot && is_looked_up(slot, call, number, how)) {
+	if (slot && is_looked_up(slot, call, number, how, may_ask)) {
 		call->flags |= CALL_HAS_RECIPIENT;
 		return;
 	}

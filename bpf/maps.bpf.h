@@ -18,11 +18,11 @@ enum attach_mode attach_mode;
 __u32 exits_probed;
 /* The kernel may skip exit probes, so the witness sends each call that it sees. */
 __u32 exits_skippable;
-/* The poller raises it when an image or a cgroup was lost on the way to it. All
- * are then sent again.
+/* The poller raises it when a cgroup was lost on the way to it. All are then sent
+ * again.
  */
 __u32 epoch;
-/* The inode of process 1's mount namespace, once an image was sent. */
+/* The inode of process 1's mount namespace, once a record was sent. */
 __u32 host_mnt_ns;
 /* The poller's tgid, if it sends itself canaries, else 0. */
 __u32 own_pid;
@@ -49,7 +49,9 @@ static __always_inline int kprobes_see_native(void)
  */
 union scratch {
 	struct call call;
-	struct image image;
+	struct exec_record exec;
+	struct fork_record fork;
+	struct end_record end;
 	struct cgroup_record cgroup;
 	struct recipient_record recipient;
 	struct generated generated;
@@ -69,7 +71,9 @@ enum hook {
 	HOOK_ARRANGER = 6,
 	/* A signal that an interrupt makes while another's is looked at. */
 	HOOK_NESTED = 7,
-	HOOKS = 8,
+	/* Execs, forks and ends. */
+	HOOK_LIFECYCLE = 8,
+	HOOKS = 9,
 };
 
 static __always_inline int is_interrupt_hook(enum hook hook)
@@ -79,7 +83,7 @@ static __always_inline int is_interrupt_hook(enum hook hook)
 
 enum scratch_use {
 	SCRATCH_CALL = 0, /* a call; for the witness, a recipient */
-	SCRATCH_IDENTITY = 1, /* an image or a cgroup */
+	SCRATCH_IDENTITY = 1, /* a cgroup, or who arranged for a signal */
 	SCRATCH_USES = 2,
 	SCRATCHES = HOOKS * SCRATCH_USES,
 };

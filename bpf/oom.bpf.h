@@ -15,7 +15,7 @@ static __always_inline int probe_oom(struct trace_event_raw_mark_victim *ctx)
 {
 	struct oom_record *record = scratch(HOOK_OOM, SCRATCH_CALL);
 
-	if (trace_state == TRACE_OFF || !record)
+	if (trace_state < TRACE_ON || !record)
 		return 0;
 	record->header.time_ns = bpf_ktime_get_ns();
 	record->header.kind = RECORD_OOM;

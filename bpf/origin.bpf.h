@@ -180,15 +180,6 @@ static __always_inline enum origin origin_by_code(const struct signal *s, const 
 	return ORIGIN_ASYNC_IO;
 }
 
-/* Whether both belong to one session. */
-static __always_inline int is_same_session(struct task_struct *task)
-{
-	const int sid = 3;
-	struct task_struct *current = (void *)bpf_get_current_task();
-
-	return BPF_CORE_READ(task, signal, pids[sid]) == BPF_CORE_READ(current, signal, pids[sid]);
-}
-
 /* Whether the current process is the init of its pid namespace. */
 static __always_inline int is_namespace_init(void)
 {
@@ -261,7 +252,7 @@ static __always_inline enum origin origin_of_kernels(const struct signal *s,
 		/* An exiting thread leaves its terminal before its namespaces, and its
 		 * children after them.
 		 */
-		if (c->exiting && !CURRENT(nsproxy) && is_same_session(s->task))
+		if (c->exiting && !CURRENT(nsproxy) && is_same_session(s->task, 1))
 			return ORIGIN_ORPHANED_GROUP;
 		return ORIGIN_HANGUP;
 	case SIGKILL:

@@ -10,6 +10,7 @@
 
 #include "cgroup.bpf.h"
 #include "event.h"
+#include "maps.bpf.h"
 #include "verifier.bpf.h"
 
 #define PF_EXITING 0x4
@@ -74,6 +75,26 @@ static __always_inline enum process_flag end_of_process(struct task_struct *task
 	return PROCESS_EXITING | (READ(typed, task, exit_state) ? PROCESS_ZOMBIE : 0);
 }
 
+/* The number of a process's controlling terminal; 0 if it has none. */
+static __always_inline __u32 terminal_number(struct task_struct *task, const int typed)
+{
+	struct tty_struct *tty = READ(typed, task, signal, tty);
+
+	if (!tty)
+		return 0;
+	return READ(typed, tty, driver, major) << 20 |
+	       (READ(typed, tty, driver, minor_start) + READ(typed, tty, index));
+}
+
+/* Whether the file that a process runs has no name any more. */
+static __always_inline int is_exe_deleted(struct task_struct *task, const int typed)
+{
+	struct mm_struct *mm = READ(typed, task, mm);
+	struct file *file = mm ? READ(typed, mm, exe_file) : 0;
+
+	return file && !READ(typed, file, f_inode, i_nlink);
+}
+
 /* Fills in all but comm: whose name is meant, the thread's or the process's, depends. */
 static __always_inline void read_process(struct process *p, struct task_struct *task,
 					 const int typed)
@@ -98,13 +119,30 @@ static __always_inline void read_process(struct process *p, struct task_struct *
 	p->flags = flags & PF_KTHREAD ? PROCESS_KERNEL_THREAD : 0;
 	if (flags & PF_EXITING)
 		p->flags |= end_of_process(task, typed);
+	else if (is_exe_deleted(task, typed))
+		p->flags |= PROCESS_EXE_DELETED;
 	p->mnt_ns = READ(typed, task, nsproxy, mnt_ns, ns.inum);
+	p->tty = terminal_number(task, typed);
 	p->ns_pid = p->tgid;
 	p->pid_ns = 0;
 	/* Also 0 for a dead leader, which has no struct pid any more. */
 	p->ns_level = READ(typed, task, group_leader, thread_pid, level);
 	if (p->ns_level)
 		read_ns_pid(p, READ(typed, task, group_leader, thread_pid));
+}
+
+/* Only the kernel side may look at process 1 whatever the poller's capabilities. */
+static __always_inline void find_host_mnt_ns(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct pid *pid;
+
+	if (host_mnt_ns)
+		return;
+	pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	if (pid)
+		host_mnt_ns =
+			BPF_CORE_READ(read_upid(pid, 0).ns, child_reaper, nsproxy, mnt_ns, ns.inum);
 }
 
 /*
@@ -162,6 +200,17 @@ static __always_inline __u32 current_ns_level(void)
 		return bpf_get_current_task_btf()->thread_pid->level;
 	task = (void *)bpf_get_current_task();
 	return BPF_CORE_READ(task, thread_pid, level);
+}
+
+/* Whether a process and the current one belong to one session. */
+static __always_inline int is_same_session(struct task_struct *task, const int typed)
+{
+	const int sid = 3;
+	struct task_struct *current = (void *)bpf_get_current_task();
+	struct pid *own = current_is_typed() ? bpf_get_current_task_btf()->signal->pids[sid] :
+					       BPF_CORE_READ(current, signal, pids[sid]);
+
+	return READ(typed, task, signal, pids[sid]) == own;
 }
 
 static __always_inline void read_current(struct process *p)

@@ -34,11 +34,17 @@
 static __always_inline enum disposition read_disposition(struct task_struct *task, __s32 sig)
 {
 	__u64 offset = bpf_core_field_offset(struct sighand_struct, action) +
-		       (sig - 1) * bpf_core_type_size(struct k_sigaction) +
-		       bpf_core_field_offset(struct k_sigaction, sa.sa_handler);
+		       (sig - 1) * bpf_core_type_size(struct k_sigaction);
 	__u64 handler = 0;
 
-	bpf_probe_read_kernel(&handler, sizeof(handler), (void *)task->sighand + offset);
+	if (bpf_ksym_exists(bpf_rdonly_cast)) {
+		__u64 action = address_of(task->sighand) + offset;
+
+		handler = (__u64)bpf_core_cast((void *)action, struct k_sigaction)->sa.sa_handler;
+	} else {
+		offset += bpf_core_field_offset(struct k_sigaction, sa.sa_handler);
+		bpf_probe_read_kernel(&handler, sizeof(handler), (void *)task->sighand + offset);
+	}
 	return handler > 1 ? DISPOSITION_HANDLER : handler;
 }
 
@@ -54,6 +60,8 @@ static __always_inline void read_recipient(struct recipient *r, struct task_stru
 	read_process(&r->process, task, typed);
 	leader = READ(typed, task, group_leader);
 	read_comm(r->process.comm, group ? leader : task, typed);
+	if (is_same_session(task, typed))
+		r->process.flags |= PROCESS_IN_SAME_SESSION;
 	r->sender_ns_pid = r->process.tgid;
 	/* To a sender in the initial namespace, every process has its global number. */
 	if (!level)
@@ -89,7 +97,7 @@ static __always_inline enum recipient_flag read_waits(struct task_struct *task, 
 	if ((task->blocked.sig[0] | task->real_blocked.sig[0]) & bit || task->flags & PF_EXITING) {
 		struct task_struct *taker = 0;
 
-		if (group)
+		if (group && task->signal->nr_threads > 1)
 			taker = (void *)find_thread((__u64)BPF_CORE_READ(task, signal), bit);
 		traced = BPF_CORE_READ(taker, ptrace);
 		if (!taker)

@@ -15,6 +15,7 @@
 #include "entry.bpf.h"
 #include "event.h"
 #include "exit.bpf.h"
+#include "lifecycle.bpf.h"
 #include "oom.bpf.h"
 #include "witness.bpf.h"
 
@@ -213,6 +214,20 @@ int kprobe_perf(struct pt_regs *ctx)
 
 	read_function_args(&a, ctx);
 	return probe_perf_open(ctx, a.arg[0], a.arg[1]);
+}
+
+/* (task, old pid, ...) */
+SEC("tp_btf/sched_process_exec")
+int process_exec(__u64 *ctx)
+{
+	return probe_exec(ctx, (void *)ctx[0]);
+}
+
+/* (parent, child) */
+SEC("tp_btf/sched_process_fork")
+int process_fork(__u64 *ctx)
+{
+	return probe_fork(ctx, (void *)ctx[1]);
 }
 
 /* (task, ...) */

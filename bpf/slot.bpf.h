@@ -40,7 +40,6 @@
 #include "call.bpf.h"
 #include "event.h"
 #include "filter.bpf.h"
-#include "image.bpf.h"
 #include "maps.bpf.h"
 #include "process.bpf.h"
 
@@ -59,9 +58,7 @@ struct slot {
 	enum slot_state state;
 	__u32 target_matched; /* one recipient is a wanted target */
 	struct call call;
-	/* The images and the cgroups that were asked for last. */
-	struct image_id image;
-	struct image_id victim;
+	/* The cgroups that were asked for last. */
 	__u64 sender_cgroup;
 	__u64 target_cgroup;
 	/* The lookup that filled in call.recipient: when, of which number (0: of

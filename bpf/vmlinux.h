@@ -319,7 +319,14 @@ struct sighand_struct {
 	struct k_sigaction action[64];
 };
 
+struct tty_driver {
+	int major;
+	int minor_start;
+};
+
 struct tty_struct {
+	struct tty_driver *driver;
+	int index;
 	char name[64];
 	struct tty_struct *link;
 	struct list_head tty_files;
@@ -340,6 +347,7 @@ typedef struct {
 } atomic_t;
 
 struct signal_struct {
+	int nr_threads;
 	atomic_t live;
 	unsigned int flags;
 	int group_stop_count;

@@ -28,7 +28,6 @@
 #include "exit.bpf.h"
 #include "filter.bpf.h"
 #include "generated.bpf.h"
-#include "image.bpf.h"
 #include "maps.bpf.h"
 #include "origin.bpf.h"
 #include "recipient.bpf.h"
@@ -203,8 +202,6 @@ static __always_inline int add_recipient(void *ctx, struct slot *slot, const str
 		slot->last_leader = (__u64)BPF_CORE_READ(task, group_leader);
 		slot->last_start_ns = r->process.start_ns;
 	}
-	if (r->flags & (RECIPIENT_FATAL | RECIPIENT_UNDECIDED))
-		send_victim_image(ctx, s->task, &r->process, &slot->victim, HOOK_WITNESS);
 	match_target(slot, r);
 	send_cgroup_once(ctx, s->task, r->process.cgroup_key, &slot->target_cgroup, HOOK_WITNESS);
 	if (record && send_record(ctx, &record->header, sizeof(*record), HOOK_WITNESS))
@@ -283,7 +280,7 @@ static __always_inline int witness_interrupt(void *ctx, const struct signal *s)
 {
 	struct counters *c;
 
-	if (trace_state == TRACE_OFF || !is_in_interrupt(ctx))
+	if (trace_state < TRACE_ON || !is_in_interrupt(ctx))
 		return 0;
 	c = cpu_counters();
 	if (!c)
@@ -300,7 +297,7 @@ static __always_inline int witness_signal(void *ctx, const struct signal *s)
 	enum hook hook = HOOK_WITNESS;
 	struct args a;
 
-	if (trace_state == TRACE_OFF || !c)
+	if (trace_state < TRACE_ON || !c)
 		return 0;
 	if (is_in_interrupt(ctx)) {
 		if (c->interrupt_taken) {

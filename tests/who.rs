@@ -63,6 +63,7 @@ fn check_short_lived(times: usize, exe: &str, target: &Actor, args: &[&str]) {
         sender["comm"] = name.to_str().into();
         sender["exe"] = exe.into();
         sender["args"] = json!(args);
+        sender["ancestors"] = process::with_parent(own, &template["ancestors"]);
         sender["ppid"] = own.into();
         sender["parent_comm"] = process::comm(own).into();
         let mut must = json!({
@@ -76,6 +77,8 @@ fn check_short_lived(times: usize, exe: &str, target: &Actor, args: &[&str]) {
         must["target"]["comm"] = process::comm(target.pid).into();
         must["target"]["source"] = "kernel".into();
         set_relation(&mut must);
+        // It was the child of this process, whose session the target is in.
+        must["relation"]["same_session"] = true.into();
         // Alive all the time, so it can be read.
         assert_eq!(line["target"]["exe"], must["target"]["exe"]);
         common::assert_line(&line, &must);

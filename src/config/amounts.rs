@@ -56,14 +56,17 @@ pub fn power_of_two_within(
     }
 }
 
-/// A parser of a number of files.
-pub fn files_within(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone {
+/// A parser of a number of something.
+pub fn number_within(
+    what: &'static str,
+    range: RangeInclusive<u32>,
+) -> impl Fn(&str) -> Result<u32, String> + Clone {
     move |text| {
         (text.parse().ok())
-            .filter(|files| range.contains(files))
+            .filter(|number| range.contains(number))
             .ok_or_else(|| {
                 let (from, to) = (range.start(), range.end());
-                format!("give a number of files from {from} to {to}")
+                format!("give a number of {what} from {from} to {to}")
             })
     }
 }

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use clap::{ValueHint, value_parser};
 
 use super::{
-    amounts::{Size, Time, files_within, power_of_two_within, within, zero_or_within},
+    amounts::{Size, Time, number_within, power_of_two_within, within, zero_or_within},
     table::options,
     values::{Destination, Pid, ThreadName, User},
 };
@@ -75,7 +75,7 @@ options! {
         keep: u32 {
             default: 10,
             file: "a number of files",
-            parse: files_within(0..=100_000),
+            parse: number_within("files", 0..=100_000),
             change: Restart,
         }
 
@@ -250,6 +250,16 @@ options! {
             default: Size::mib(4),
             file: "a size such as \"4M\"",
             parse: power_of_two_within(Size::kib(4)..=Size::mib(64)),
+            change: Restart,
+        }
+
+        /// Processes whose names are kept: executable, arguments and descent [1024 to
+        /// 4194304] [default: 65536]
+        #[arg(value_name = "N")]
+        process_table: u32 {
+            default: 65_536,
+            file: "a number of processes",
+            parse: number_within("processes", 1024..=4_194_304),
             change: Restart,
         }
 

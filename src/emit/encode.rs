@@ -41,7 +41,7 @@ impl Encoder {
         group: &'g [Box<RawValue>],
     ) -> &'g [Box<RawValue>] {
         if let Format::Pretty { colour } = self.format {
-            let endpoints = Endpoints::new(context, Limits::STEPS[1]);
+            let endpoints = Endpoints::new(context, Limits::GLANCE);
             Pretty { colour }.signal(line, &Signal::new(head, context, endpoints, &[]));
             return &[];
         }

@@ -63,13 +63,12 @@ pub fn recipient_json(
         let mut cutter = Cutter::new(limits);
         to_json(&Recipient::new(recipient, names, context, &mut cutter))
     };
-    let [_, first, shorter @ ..] = Limits::STEPS;
-    let mut json = make(first);
-    for limits in shorter {
+    let mut json = make(Limits::GLANCE);
+    for limits in &Limits::STEPS[Limits::STEPS.len() - 2..] {
         if json.get().len() <= MOST {
             break;
         }
-        json = make(limits);
+        json = make(*limits);
     }
     json
 }

@@ -50,7 +50,11 @@ impl<'a> NamedSignal<'a> {
                 .map(|arranger| (arranger, registry.sender(arranger))),
             target: target.map(|recipient| (recipient, registry.target(&recipient.process))),
             group: (group.iter())
-                .map(|recipient| (recipient, registry.target(&recipient.process)))
+                .map(|recipient| {
+                    // There is no room for the ancestors of many.
+                    let names = registry.target(&recipient.process);
+                    (recipient, Names { near: 0, ..names })
+                })
                 .collect(),
         }
     }

@@ -3,7 +3,8 @@
 use super::{
     call::{Call, GroupRecipient},
     generated::{Arranger, Generated, OomVictim},
-    process::{CgroupPath, Image},
+    lifecycle::{Descent, End, Exec},
+    process::CgroupPath,
 };
 
 /// The events of one drain, by kind. Those of one CPU are in the order in which
@@ -22,9 +23,12 @@ pub struct Batch {
     pub arrangers: Vec<Arranger>,
     /// The OOM killer's victims.
     pub oom_victims: Vec<OomVictim>,
-    /// Programs of processes that called, or were signalled, for the first
-    /// time.
-    pub images: Vec<Image>,
+    /// Programs that were executed.
+    pub execs: Vec<Exec>,
+    /// Processes that were forked.
+    pub forks: Vec<Descent>,
+    /// Processes that ended.
+    pub ends: Vec<End>,
     /// Paths of cgroups that appeared for the first time.
     pub cgroups: Vec<CgroupPath>,
     /// How many calls of sigtrail's own came through.
@@ -43,7 +47,9 @@ impl Batch {
         self.generated.clear();
         self.arrangers.clear();
         self.oom_victims.clear();
-        self.images.clear();
+        self.execs.clear();
+        self.forks.clear();
+        self.ends.clear();
         self.cgroups.clear();
         self.canaries = 0;
         self.malformed = 0;

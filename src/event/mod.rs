@@ -6,6 +6,7 @@ mod batch;
 mod call;
 mod fate;
 mod generated;
+mod lifecycle;
 mod origin;
 mod process;
 #[cfg(test)]
@@ -17,8 +18,9 @@ pub use self::{
     call::{Abi, Call, CallKey, GroupRecipient, Pidfd, Scope, SentInfo, Syscall},
     fate::{Disposition, Fate, Outcome, Recipient},
     generated::{Arranger, Generated, Limit, OomFigures, OomVictim},
+    lifecycle::{Descent, End, Exec, Image},
     origin::{Origin, Role},
-    process::{CgroupPath, Comm, Image, ImageKey, Process, Source},
+    process::{CgroupPath, Comm, ImageKey, Process, Source},
     signal::Signal,
 };
 
@@ -38,8 +40,12 @@ pub enum Event {
     Arranger(Arranger),
     /// The OOM killer marked a victim.
     Oom(OomVictim),
-    /// The program that runs in a process.
-    Image(Image),
+    /// A process has executed a program.
+    Exec(Exec),
+    /// A process has a new child.
+    Fork(Descent),
+    /// A process has ended.
+    End(End),
     /// A cgroup's path.
     Cgroup(CgroupPath),
     /// A call that sigtrail made itself, to see that calls come through.

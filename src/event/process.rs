@@ -1,4 +1,4 @@
-//! A process, the program that it runs, and its cgroup.
+//! A process and its cgroup.
 
 /// A process at one moment, as read from its `task_struct` or from `/proc`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,12 +35,19 @@ pub struct Process {
     pub ns_level: u32,
     /// The inode of its mount namespace; 0 if it has left it.
     pub mnt_ns: u32,
+    /// Its controlling terminal: major << 20 | minor; 0 if it has none.
+    pub tty: u32,
+    /// The file that it runs has no name any more.
+    pub exe_deleted: bool,
     /// It has begun to exit.
     pub exiting: bool,
     /// It has exited, and its parent has not waited for it yet.
     pub zombie: bool,
     /// It is a kernel thread.
     pub kernel_thread: bool,
+    /// Of a recipient: it is in the session of the thread that ran when it was
+    /// signalled.
+    pub in_same_session: bool,
     /// The thread's name: any bytes up to the first NUL.
     pub comm: Comm,
     /// The parent process's name.
@@ -102,25 +109,6 @@ impl Source {
             Self::Proc => "proc",
         }
     }
-}
-
-/// The program that a process runs, from one exec to the next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Image {
-    /// The process.
-    pub key: ImageKey,
-    /// The executable's path in its mount namespace.
-    pub exe: Vec<u8>,
-    /// The executable has been deleted or replaced since.
-    pub exe_deleted: bool,
-    /// The arguments, each followed by a NUL.
-    pub args: Vec<u8>,
-    /// The path or the arguments were too long and are cut.
-    pub truncated: bool,
-    /// The arguments could not be read in the kernel: they were paged out.
-    pub args_unreadable: bool,
-    /// The name of the controlling terminal; empty if there is none.
-    pub tty: Vec<u8>,
 }
 
 /// A cgroup's path.

@@ -4,7 +4,7 @@ use super::{
     call::{Call, Scope},
     fate::Recipient,
     generated::Generated,
-    origin::Origin,
+    origin::{Origin, Role},
     process::Process,
 };
 
@@ -65,6 +65,15 @@ impl Signal {
         match self {
             Self::Call(call) => Some(&call.sender),
             Self::Generated(generated) => generated.sender.as_ref().map(|(_, sender)| sender),
+        }
+    }
+
+    /// Whether the process behind it ran when it was made.
+    pub fn sender_ran(&self) -> bool {
+        match self {
+            Self::Call(_) => true,
+            Self::Generated(generated) => (generated.sender.as_ref())
+                .is_some_and(|(role, _)| !matches!(role, Role::Itself | Role::Arranger)),
         }
     }
 

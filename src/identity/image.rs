@@ -1,29 +1,19 @@
-//! What runs in a process: executable, arguments and terminal, as text.
+//! What runs in a process: executable and arguments, as text.
 
-use std::rc::Rc;
-
-use super::{proc, recent::Recent};
 use crate::{
-    event::{Image, ImageKey, Process, Source},
+    event::{Image, Source},
     text::text,
 };
-
-/// Most images kept: up to 3 KB each, typically 200 bytes.
-const CAPACITY: usize = 8192;
-/// Most readings of `/proc` in one batch.
-const PROC_BUDGET: u32 = 64;
 
 /// What runs in a process, as text by the rule of [`text`](mod@crate::text).
 #[derive(Debug, PartialEq, Eq)]
 pub struct ImageText {
     /// The executable's path, if it has one.
     pub exe: Option<Box<str>>,
-    /// The executable's file was deleted.
-    pub exe_deleted: bool,
     /// The arguments, if there are any and they were readable.
     pub args: Option<Vec<Box<str>>>,
-    /// The controlling terminal's name.
-    pub tty: Option<Box<str>>,
+    /// Where the arguments are in the process's memory; 0 if that is not known.
+    pub arg_start: u64,
     /// Some of this was too long and was cut.
     pub truncated: bool,
     /// Where it was read.
@@ -31,105 +21,123 @@ pub struct ImageText {
 }
 
 impl ImageText {
-    fn new(image: &Image, source: Source) -> Self {
+    /// The text of what was read there.
+    pub fn new(image: &Image, source: Source) -> Self {
         let some = |bytes: &[u8]| (!bytes.is_empty()).then(|| text(bytes).into());
-        let args = image.args.strip_suffix(&[0]).unwrap_or(&image.args);
         Self {
             exe: some(&image.exe),
-            exe_deleted: image.exe_deleted,
-            args: (!image.args.is_empty())
-                .then(|| args.split(|&byte| byte == 0).map(|arg| text(arg).into()))
-                .map(Iterator::collect),
-            tty: some(&image.tty),
+            args: (!image.args.is_empty()).then(|| args_text(&image.args)),
+            arg_start: image.arg_start,
             truncated: image.truncated,
             source,
         }
     }
+
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        let texts = self.exe.iter().chain(self.args.iter().flatten());
+        let bytes: usize = texts.map(|text| text.len() + size_of_val(text)).sum();
+        size_of::<Self>() + bytes
+    }
+
+    /// What `/proc/PID/cmdline` has, if the process has put something else there than
+    /// its arguments. Of a title nothing counts but what is before the padding.
+    pub fn title_in(&self, cmdline: &[u8]) -> Option<Box<str>> {
+        let args = self.args.as_ref()?;
+        let now = args_text(cmdline);
+        let is_start = |shorter: &[Box<str>], longer: &[Box<str>]| {
+            let Some((last, whole)) = shorter.split_last() else {
+                return true;
+            };
+            longer.starts_with(whole)
+                && (longer.get(whole.len())).is_some_and(|arg| arg.starts_with(&**last))
+        };
+        // Each side may have been cut.
+        let unchanged = now == *args || self.truncated && is_start(args, &now);
+        (!cmdline.is_empty() && !unchanged).then(|| title(cmdline))
+    }
 }
 
-/// The images seen recently.
-#[derive(Debug)]
-pub struct Images {
-    known: Recent<ImageKey, Option<Rc<ImageText>>>,
-    read_args: bool,
-    /// Readings of `/proc` that this batch may still do.
-    budget: u32,
-    /// See [`Self::take_missed`].
-    missed: bool,
+/// The title in what `/proc/PID/cmdline` has of a process whose arguments nobody has
+/// seen, if it is sure to be one. Such a text has no NUL at its end, because it is
+/// longer than the arguments were, or it is padded with NULs.
+pub fn certain_title(cmdline: &[u8]) -> Option<Box<str>> {
+    let end = cmdline.iter().position(|&byte| byte == 0);
+    let is_title = match end {
+        None => true,
+        Some(end) => end > 0 && end + 1 < cmdline.len() && cmdline[end..].iter().all(|&b| b == 0),
+    };
+    (is_title && !cmdline.is_empty()).then(|| title(cmdline))
 }
 
-impl Images {
-    /// An empty table. `read_args` is whether arguments may be read from
-    /// `/proc`.
-    pub fn new(read_args: bool) -> Self {
-        Self {
-            known: Recent::new(CAPACITY),
-            read_args,
-            budget: PROC_BUDGET,
-            missed: false,
-        }
+fn title(cmdline: &[u8]) -> Box<str> {
+    let end = cmdline.iter().rposition(|&byte| byte != 0 && byte != b' ');
+    let shown = &cmdline[..end.map_or(0, |end| end + 1)];
+    // Some write several words, each with a NUL behind it.
+    let words: Vec<_> = shown.split(|&byte| byte == 0).map(text).collect();
+    words.join(" ").into()
+}
+
+fn args_text(args: &[u8]) -> Vec<Box<str>> {
+    let args = args.strip_suffix(&[0]).unwrap_or(args);
+    (args.split(|&byte| byte == 0))
+        .map(|arg| text(arg).into())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(args: &[u8]) -> ImageText {
+        let image = Image {
+            args: args.to_vec(),
+            ..Image::default()
+        };
+        ImageText::new(&image, Source::Kernel)
     }
 
-    /// How many images are kept.
-    pub fn count(&self) -> usize {
-        self.known.len()
+    #[test]
+    fn a_title_is_what_stands_in_place_of_the_arguments() {
+        let postgres = image(b"/usr/bin/postgres\0-D\0/var/lib\0");
+        let title = |cmdline: &[u8]| postgres.title_in(cmdline).map(String::from);
+        assert_eq!(title(b"/usr/bin/postgres\0-D\0/var/lib\0"), None);
+        assert_eq!(title(b""), None);
+        assert_eq!(
+            title(b"postgres: checkpointer \0\0\0\0\0\0").as_deref(),
+            Some("postgres: checkpointer")
+        );
+        assert_eq!(title(b"nginx: worker").as_deref(), Some("nginx: worker"));
+        assert_eq!(title(b"two\0words\0\0").as_deref(), Some("two words"));
+        assert_eq!(image(b"").title_in(b"something"), None);
     }
 
-    /// Takes an image from the kernel.
-    pub fn learn(&mut self, image: &Image) {
-        let mut new = ImageText::new(image, Source::Kernel);
-        if image.args_unreadable && self.read_args {
-            new.args = self.look_up(image.key).and_then(|known| known.args.clone());
-        }
-        self.known.insert(image.key, Some(Rc::new(new)));
+    #[test]
+    fn arguments_that_were_cut_are_no_title() {
+        let cut = ImageText {
+            truncated: true,
+            ..image(b"sh\0-c\0echo lon")
+        };
+        assert_eq!(cut.title_in(b"sh\0-c\0echo long\0more\0"), None);
+        let title = cut.title_in(b"sh\0-c\0else\0");
+        assert_eq!(title.as_deref(), Some("sh -c else"));
     }
 
-    /// What runs in a sender. The kernel sends a sender's image before its
-    /// first call. An image that is not here was lost or forgotten, so the
-    /// kernel must send all of them again, see [`Self::take_missed`].
-    pub fn of_sender(&mut self, process: &Process) -> Option<Rc<ImageText>> {
-        let key = process.image_key();
-        match self.known.get(key) {
-            Some(Some(found)) if found.source == Source::Kernel => Some(Rc::clone(found)),
-            _ => {
-                self.missed = true;
-                self.look_up(key)
-            }
-        }
-    }
-
-    /// What runs in a target: known if it made calls itself, else read from
-    /// `/proc` if it still runs.
-    pub fn of_target(&mut self, process: &Process) -> Option<Rc<ImageText>> {
-        if process.kernel_thread || process.zombie {
-            return None;
-        }
-        self.look_up(process.image_key())
-    }
-
-    fn look_up(&mut self, key: ImageKey) -> Option<Rc<ImageText>> {
-        if let Some(known) = self.known.get(key) {
-            return known.clone();
-        }
-        // Without budget nothing is stored, so a later call tries again.
-        self.budget = self.budget.checked_sub(1)?;
-        let found = self.read_proc(key).map(Rc::new);
-        self.known.insert(key, found.clone());
-        found
-    }
-
-    fn read_proc(&self, key: ImageKey) -> Option<ImageText> {
-        proc::image(key, self.read_args).map(|image| ImageText::new(&image, Source::Proc))
-    }
-
-    /// After each batch: renews the budget for reading `/proc`.
-    pub fn end_batch(&mut self) {
-        self.budget = PROC_BUDGET;
-    }
-
-    /// Whether an image was missed since the last call that the kernel had
-    /// sent.
-    pub fn take_missed(&mut self) -> bool {
-        std::mem::take(&mut self.missed)
+    #[test]
+    fn without_the_arguments_only_a_certain_title_is_one() {
+        let certain = |cmdline: &[u8]| certain_title(cmdline).map(String::from);
+        assert_eq!(certain(b"sleep\0100\0"), None);
+        assert_eq!(certain(b"bash\0"), None);
+        assert_eq!(certain(b"printf\0\0text\0"), None);
+        assert_eq!(certain(b"\0\0"), None);
+        assert_eq!(certain(b""), None);
+        assert_eq!(
+            certain(b"nginx: worker\0\0\0").as_deref(),
+            Some("nginx: worker")
+        );
+        assert_eq!(
+            certain(b"sshd: root@pts/0").as_deref(),
+            Some("sshd: root@pts/0")
+        );
     }
 }

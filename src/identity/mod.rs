@@ -7,14 +7,23 @@
 
 mod cgroup;
 mod image;
+mod key;
+mod lineage;
 mod path;
 mod proc;
+mod processes;
+mod program;
 mod recent;
 mod registry;
+mod scan;
+mod table;
+mod terminal;
+mod titles;
 mod user;
 
 pub use self::{
     cgroup::{Cgroup, Cgroups},
+    lineage::Ancestor,
     path::{Qos, Runtime},
     registry::{Names, Registry},
     user::Users,

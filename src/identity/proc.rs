@@ -11,42 +11,112 @@ use std::{
     path::Path,
 };
 
-use crate::event::{CgroupPath, Comm, Image, ImageKey, Process};
+use super::key::{Key, TICK_NS};
+use crate::event::{CgroupPath, Comm, Image, Process};
 
-/// The unit of start times in `/proc` (`USER_HZ` is 100 on every Linux).
-const TICK_NS: u64 = 10_000_000;
 /// Most bytes of arguments, as on the kernel side.
-const ARGS_LEN: usize = 1024;
+pub(super) const ARGS_LEN: usize = 1024;
 const PF_EXITING: u64 = 0x4;
 const PF_KTHREAD: u64 = 0x20_0000;
 
-/// What runs in a process, if the one with this pid has the right start time.
-/// `read_args` is whether to read its arguments.
-pub(super) fn image(key: ImageKey, read_args: bool) -> Option<Image> {
-    let is_same = || Some(Stat::read(key.pid)?.start_ticks == key.start_ns / TICK_NS);
-    if !is_same()? {
-        return None;
+/// A process as it is in `/proc`.
+#[derive(Debug)]
+pub(super) struct Scanned {
+    pub(super) key: Key,
+    pub(super) ppid: u32,
+    pub(super) comm: Comm,
+    pub(super) cgroup: Option<CgroupPath>,
+    /// None for a kernel thread or a zombie.
+    pub(super) image: Option<Image>,
+}
+
+/// What `/proc` has of a process, in this process's pid namespace. `args` is how
+/// many of its arguments to read.
+pub(super) fn scan(pid: u32, args: usize, cgroup_root: Option<&Path>) -> Option<Scanned> {
+    let stat = Stat::read(pid)?;
+    let mut scanned = Scanned {
+        key: Key::new(pid, stat.start_ticks * TICK_NS),
+        ppid: stat.ppid,
+        comm: stat.comm,
+        cgroup: cgroup(pid, cgroup_root),
+        image: image(pid, args),
+    };
+    // It may have ended meanwhile, and another have got its pid; or it runs something
+    // else by now.
+    let again = Stat::read(pid)?;
+    if let Some(image) = &mut scanned.image {
+        if again.arg_start != stat.arg_start {
+            scanned.image = self::image(pid, args);
+        } else {
+            image.arg_start = stat.arg_start;
+        }
     }
-    let exe = fs::read_link(format!("/proc/{}/exe", key.pid)).ok()?;
+    (again.start_ticks == stat.start_ticks).then_some(scanned)
+}
+
+fn image(pid: u32, most_args: usize) -> Option<Image> {
+    let link = format!("/proc/{pid}/exe");
+    let exe = fs::read_link(&link).ok()?;
     let exe = exe.as_os_str().as_bytes();
-    let plain = exe.strip_suffix(b" (deleted)");
-    let mut args = Vec::new();
-    if read_args {
-        let file = File::open(format!("/proc/{}/cmdline", key.pid)).ok()?;
-        file.take(ARGS_LEN as u64 + 1).read_to_end(&mut args).ok()?;
-    }
+    let file = fs::metadata(&link).ok()?;
+    // The name of a file may end like that, too.
+    let plain = exe.strip_suffix(b" (deleted)").filter(|_| {
+        let path = [format!("/proc/{pid}/root").as_bytes(), exe].concat();
+        let named = fs::symlink_metadata(OsStr::from_bytes(&path));
+        named.map_or(true, |named| {
+            (named.dev(), named.ino()) != (file.dev(), file.ino())
+        })
+    });
+    let mut args = match most_args {
+        0 => Vec::new(),
+        _ => read_cmdline(pid)?,
+    };
     let truncated = args.len() > ARGS_LEN;
     args.truncate(ARGS_LEN);
-    // The process may have ended meanwhile, and another have got its pid.
-    is_same()?.then(|| Image {
-        key,
+    if let Some((end, _)) = (args.iter().enumerate())
+        .filter(|&(_, &byte)| byte == 0)
+        .nth(most_args.saturating_sub(1))
+    {
+        args.truncate(end + 1);
+    }
+    Some(Image {
         exe: plain.unwrap_or(exe).to_vec(),
-        exe_deleted: plain.is_some(),
+        truncated: truncated && most_args > 1,
         args,
-        truncated,
+        arg_start: 0,
         args_unreadable: false,
-        tty: Vec::new(),
     })
+}
+
+/// At least the first bytes of what stands where a process had its arguments.
+fn read_cmdline(pid: u32) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = File::open(format!("/proc/{pid}/cmdline")).ok()?;
+    file.take(ARGS_LEN as u64 + 1)
+        .read_to_end(&mut bytes)
+        .ok()?;
+    Some(bytes)
+}
+
+/// The same of this very process, as long as it runs the program whose arguments are
+/// there in its memory.
+pub(super) fn cmdline(key: Key, arg_start: u64) -> Option<Vec<u8>> {
+    let mut bytes = read_cmdline(key.pid)?;
+    bytes.truncate(ARGS_LEN);
+    let stat = Stat::read(key.pid)?;
+    let is_same = stat.start_ticks == key.start_ns / TICK_NS && stat.arg_start == arg_start;
+    (is_same && arg_start != 0).then_some(bytes)
+}
+
+/// Whether this process is still there.
+pub(super) fn has_started(key: Key) -> bool {
+    Stat::read(key.pid).is_some_and(|stat| stat.start_ticks == key.start_ns / TICK_NS)
+}
+
+/// The numbers of all processes.
+pub(super) fn pids() -> impl Iterator<Item = u32> {
+    (fs::read_dir("/proc").into_iter().flatten())
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
 /// A number in this process's own pid namespace.
@@ -108,6 +178,9 @@ pub(super) fn process(id: Id, before_ns: u64, cgroup_root: Option<&Path>) -> Opt
         exiting: stat.flags & PF_EXITING != 0,
         zombie: stat.state == b'Z',
         kernel_thread: stat.flags & PF_KTHREAD != 0,
+        in_same_session: false,
+        tty: terminal(stat.tty_nr),
+        exe_deleted: fs::metadata(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.nlink() == 0),
         comm: match id {
             Id::Pid(_) => leader.comm,
             Id::Tid(_) => stat.comm,
@@ -139,6 +212,12 @@ fn namespace(pid: u32, kind: &str) -> u32 {
         .unwrap_or(0)
 }
 
+/// A terminal's number as the kernel has it inside, from its form in `stat`.
+const fn terminal(number: u32) -> u32 {
+    let (major, minor) = (number >> 8 & 0xfff, number & 0xff | number >> 12 & 0xf_ff00);
+    major << 20 | minor
+}
+
 /// `loginuid` or `sessionid`, if it is set.
 fn audit_id(pid: u32, name: &str) -> Option<u32> {
     let text = fs::read_to_string(format!("/proc/{pid}/{name}")).ok()?;
@@ -160,8 +239,11 @@ struct Stat {
     comm: Comm,
     state: u8,
     ppid: u32,
+    tty_nr: u32,
     flags: u64,
     start_ticks: u64,
+    /// 0 for who may not know it.
+    arg_start: u64,
 }
 
 impl Stat {
@@ -184,8 +266,10 @@ impl Stat {
             comm,
             state: *fields.first()?.as_bytes().first()?,
             ppid: fields.get(1)?.parse().ok()?,
+            tty_nr: fields.get(4)?.parse::<i32>().ok()?.cast_unsigned(),
             flags: fields.get(6)?.parse().ok()?,
             start_ticks: fields.get(19)?.parse().ok()?,
+            arg_start: fields.get(45).map_or(Ok(0), |start| start.parse()).ok()?,
         })
     }
 }
@@ -213,17 +297,20 @@ mod tests {
         assert_eq!(found.uid, rustix::process::getuid().as_raw());
         assert!(process(Id::Pid(own), found.start_ns - 1, None).is_none());
 
-        let read_args = true;
-        let image = image(found.image_key(), read_args).unwrap();
+        let scanned = scan(own, usize::MAX, None).unwrap();
+        assert_eq!(scanned.key, Key::new(own, found.start_ns));
+        assert!(scanned.key.is_rounded());
+        let image = scanned.image.unwrap();
         let exe = std::env::current_exe().unwrap();
         assert_eq!(image.exe, exe.as_os_str().as_bytes());
         let first = std::env::args_os().next().unwrap();
         assert!(image.args.starts_with(first.as_bytes()));
+        let args = cmdline(scanned.key, image.arg_start).unwrap();
+        assert!(args.starts_with(first.as_bytes()));
+        assert!(cmdline(scanned.key, image.arg_start + 1).is_none());
 
-        let other = ImageKey {
-            start_ns: found.start_ns + TICK_NS,
-            ..found.image_key()
-        };
-        assert!(super::image(other, read_args).is_none());
+        let other = Key::new(own, scanned.key.start_ns + TICK_NS);
+        assert!(cmdline(other, image.arg_start).is_none());
+        assert!(pids().any(|pid| pid == own));
     }
 }

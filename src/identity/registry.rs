@@ -1,16 +1,26 @@
 //! All tables of names together.
 
-use std::{mem, rc::Rc, time::Instant};
+use std::{
+    mem,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use super::{
     cgroup::{Cgroup, Cgroups},
-    image::{ImageText, Images},
+    image::ImageText,
+    key::Key,
+    lineage::Ancestor,
     proc::{self, Id},
+    processes::Processes,
     recent::Recent,
+    terminal::Terminals,
     user::Users,
 };
-use crate::event::{Call, CgroupPath, Image, ImageKey, Process, Recipient, Scope, Source};
+use crate::event::{Batch, Call, CgroupPath, ImageKey, Process, Recipient, Scope, Source};
 
+/// Most ancestors in a line.
+const ANCESTORS: usize = 8;
 /// How long an answer from `/proc` is used again, as calls that signal nobody
 /// come in floods.
 const PROC_TTL_NS: u64 = 1_000_000_000;
@@ -22,8 +32,26 @@ const PROC_CAPACITY: usize = 1024;
 pub struct Names {
     /// What runs in it.
     pub image: Option<Rc<ImageText>>,
+    /// What it has written over its arguments.
+    pub title: Option<Rc<str>>,
+    /// Its controlling terminal.
+    pub tty: Option<Rc<str>>,
     /// Its cgroup.
     pub cgroup: Option<Rc<Cgroup>>,
+    /// From whom it descends, nearest first.
+    pub ancestors: Rc<[Ancestor]>,
+    /// How many of these belong to its unit; not more than a line shows.
+    pub near: usize,
+}
+
+impl Names {
+    /// Whether a process is one of the ancestors.
+    pub fn descends_from(&self, process: &Process) -> bool {
+        let key = Key::new(process.pid, process.start_ns);
+        self.ancestors
+            .iter()
+            .any(|ancestor| ancestor.key.is_like(key))
+    }
 }
 
 /// The tables of names.
@@ -33,9 +61,10 @@ pub struct Registry {
     pub users: Users,
     /// The inode of process 1's mount namespace; 0 as long as it is not known.
     pub host_mnt_ns: u32,
-    images: Images,
+    processes: Processes,
+    terminals: Terminals,
     cgroups: Cgroups,
-    processes: Recent<Id, Answer>,
+    answers: Recent<Id, Answer>,
     /// Floods have one sender and one target.
     last_sender: Option<Last>,
     last_target: Option<Last>,
@@ -57,6 +86,7 @@ struct Answer {
 struct Last {
     image_key: ImageKey,
     cgroup_key: u64,
+    tty: u32,
     names: Names,
 }
 
@@ -65,36 +95,40 @@ impl Last {
         Self {
             image_key: process.image_key(),
             cgroup_key: process.cgroup_key,
+            tty: process.tty,
             names: names.clone(),
         }
     }
 
-    /// The names, if this was the same process in the same cgroup.
+    /// The names, if this was the same process in the same cgroup, at the same terminal.
     fn names_of(&self, process: &Process) -> Option<Names> {
-        (self.image_key == process.image_key() && self.cgroup_key == process.cgroup_key)
+        (self.image_key == process.image_key()
+            && self.cgroup_key == process.cgroup_key
+            && self.tty == process.tty)
             .then(|| self.names.clone())
     }
 }
 
 impl Registry {
-    /// The tables of this machine. `read_args` is whether processes' arguments
-    /// may be read from `/proc`.
-    pub fn new(users: Users, read_args: bool) -> Self {
+    /// The tables of this machine, for so many processes. `args` is how
+    /// many arguments of each may be read from `/proc`.
+    pub fn new(users: Users, processes: usize, args: usize) -> Self {
         Self {
             users,
             host_mnt_ns: 0,
-            images: Images::new(read_args),
+            processes: Processes::new(processes, args),
+            terminals: Terminals::default(),
             cgroups: Cgroups::system(),
-            processes: Recent::new(PROC_CAPACITY),
+            answers: Recent::new(PROC_CAPACITY),
             last_sender: None,
             last_target: None,
             missed_cgroup: false,
         }
     }
 
-    /// How many images are kept.
-    pub fn images_cached(&self) -> usize {
-        self.images.count()
+    /// How many processes are known.
+    pub fn processes_known(&self) -> usize {
+        self.processes.count()
     }
 
     /// How many cgroups are kept.
@@ -102,9 +136,17 @@ impl Registry {
         self.cgroups.count()
     }
 
-    /// Takes an image from the kernel.
-    pub fn learn_image(&mut self, image: &Image) {
-        self.images.learn(image);
+    /// Reads the processes that are there already. Waits for them for this long; the
+    /// rest is taken between batches. To be called once the kernel reports those that
+    /// come and go.
+    pub fn scan(&mut self, patience: Duration) {
+        self.processes.scan(patience, &mut self.cgroups);
+    }
+
+    /// Takes what the kernel has told of processes. `gaps` is how many of its records
+    /// have not come so far.
+    pub fn learn(&mut self, batch: &Batch, gaps: u64, now: Instant) {
+        self.processes.learn(batch, gaps, now);
     }
 
     /// Takes a cgroup's path from the kernel.
@@ -112,30 +154,58 @@ impl Registry {
         self.cgroups.learn(cgroup.key, &cgroup.path);
     }
 
-    /// The names of a call's sender.
+    /// The names of the process behind a signal.
     pub fn sender(&mut self, process: &Process) -> Names {
         if let Some(names) = (self.last_sender.as_ref()).and_then(|last| last.names_of(process)) {
             return names;
         }
-        let names = Names {
-            image: self.images.of_sender(process),
-            cgroup: self.cgroup(process.cgroup_key),
-        };
+        let names = self.names(process);
         self.last_sender = Some(Last::new(process, &names));
         names
     }
 
-    /// The names of a call's target or recipient.
+    /// The names of a signal's target or recipient.
     pub fn target(&mut self, process: &Process) -> Names {
         if let Some(names) = (self.last_target.as_ref()).and_then(|last| last.names_of(process)) {
             return names;
         }
-        let names = Names {
-            image: self.images.of_target(process),
-            cgroup: self.cgroup(process.cgroup_key),
-        };
+        let names = self.names(process);
         self.last_target = Some(Last::new(process, &names));
         names
+    }
+
+    fn names(&mut self, process: &Process) -> Names {
+        let cgroup = self.cgroup(process.cgroup_key);
+        if process.kernel_thread {
+            return Names {
+                cgroup,
+                ..Names::default()
+            };
+        }
+        let image = self.processes.image(process, &mut self.cgroups);
+        let title = self.processes.title(process, image.as_deref());
+        let ancestors = self.processes.ancestors(process);
+        Names {
+            image,
+            title,
+            tty: self.terminals.name(process.tty),
+            near: self.near(cgroup.as_deref(), &ancestors),
+            cgroup,
+            ancestors: ancestors.into(),
+        }
+    }
+
+    /// How many ancestors belong to the unit of a process. Beyond is who started that:
+    /// a manager of services.
+    fn near(&mut self, cgroup: Option<&Cgroup>, ancestors: &[Ancestor]) -> usize {
+        let unit = cgroup.and_then(|cgroup| cgroup.unit.as_deref());
+        (ancestors.iter().take(ANCESTORS))
+            .take_while(|ancestor| {
+                let other = self.cgroups.get(ancestor.cgroup_key);
+                let other = other.as_ref().and_then(|cgroup| cgroup.unit.as_deref());
+                unit.is_none() || other.is_none() || unit == other
+            })
+            .count()
     }
 
     fn cgroup(&mut self, key: u64) -> Option<Rc<Cgroup>> {
@@ -180,7 +250,7 @@ impl Registry {
     /// The process of a number, from an answer that is fresh or else from
     /// `/proc`.
     fn process(&mut self, id: Id, boottime_ns: u64) -> Option<Process> {
-        if let Some(answer) = self.processes.get(id)
+        if let Some(answer) = self.answers.get(id)
             && boottime_ns.saturating_sub(answer.boottime_ns) < PROC_TTL_NS
             // Another may have the number by now.
             && answer.start_ticks == proc::start_ticks(id)
@@ -195,7 +265,7 @@ impl Registry {
             process,
             start_ticks: found.map(|found| found.start_ticks),
         };
-        self.processes.insert(id, answer);
+        self.answers.insert(id, answer);
         process
     }
 
@@ -203,17 +273,16 @@ impl Registry {
     pub fn end_batch(&mut self, now: Instant) {
         self.last_sender = None;
         self.last_target = None;
-        self.images.end_batch();
+        self.processes.end_batch(now, &mut self.cgroups);
         self.cgroups.search(now);
     }
 
     /// About once a second: reads changed files again. Returns true if a record
-    /// of the kernel's was missed, so that it must send images and cgroups
-    /// again.
+    /// of the kernel's was missed, so that it must send cgroups again.
     #[must_use]
-    pub fn refresh(&mut self) -> bool {
+    pub fn refresh(&mut self, now: Instant) -> bool {
         self.users.refresh();
-        let missed = mem::take(&mut self.missed_cgroup);
-        self.images.take_missed() || missed
+        self.processes.refresh(now);
+        mem::take(&mut self.missed_cgroup)
     }
 }

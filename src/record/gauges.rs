@@ -130,8 +130,8 @@ gauges! {
     torn_tails_repaired: u64 => Counter "torn_tails_repaired_total",
     /// Calls of sigtrail to itself that came back through the kernel.
     canaries: u64 => Counter "canaries_total",
-    /// Executables with their arguments that are kept in memory.
-    images_cached: u64 => Gauge "images_cached",
+    /// Processes that are known by name, those that ended lately among them.
+    processes_known: u64 => Gauge "processes_known",
     /// Control groups that are kept in memory.
     cgroups_cached: u64 => Gauge "cgroups_cached",
     /// Processor time, in milliseconds.

@@ -10,31 +10,50 @@ pub struct Limits {
     path: usize,
     /// Any other name.
     name: usize,
+    /// Ancestors of a process.
+    ancestors: usize,
 }
 
 impl Limits {
+    const LONGEST: Self = Self {
+        args: 1024,
+        path: 1024,
+        name: 256,
+        ancestors: 0,
+    };
+
+    /// What a person reads at a glance.
+    pub const GLANCE: Self = Self::STEPS[3];
+
     /// From limits that nearly every line meets down to those that make any line
     /// fit, although JSON may need six bytes for one.
-    pub const STEPS: [Self; 4] = [
+    pub const STEPS: [Self; 6] = [
         Self {
-            args: 1024,
-            path: 1024,
-            name: 256,
+            ancestors: 8,
+            ..Self::LONGEST
         },
+        Self {
+            ancestors: 2,
+            ..Self::LONGEST
+        },
+        Self::LONGEST,
         Self {
             args: 512,
             path: 400,
             name: 128,
+            ancestors: 0,
         },
         Self {
             args: 128,
             path: 160,
             name: 64,
+            ancestors: 0,
         },
         Self {
             args: 0,
             path: 40,
             name: 32,
+            ancestors: 0,
         },
     ];
 }
@@ -96,11 +115,28 @@ impl Cutter {
         kept
     }
 
+    /// The nearest ones.
+    pub(super) fn ancestors<'a, T>(&mut self, ancestors: &'a [T]) -> &'a [T] {
+        let shown = &ancestors[..ancestors.len().min(self.limits.ancestors)];
+        self.cut |= shown.len() < ancestors.len();
+        shown
+    }
+
     fn start_of<'a>(&mut self, text: &'a str, limit: usize) -> &'a str {
         let start = cut(text, limit);
         self.cut |= start.len() < text.len();
         start
     }
+}
+
+/// The first arguments of a process that is named in passing.
+pub(super) fn first_args(args: &[Box<str>]) -> Vec<&str> {
+    const MOST: usize = 4;
+    let limits = Limits {
+        args: 128,
+        ..Limits::STEPS[0]
+    };
+    Cutter::new(limits).args(&args[..args.len().min(MOST)])
 }
 
 /// Cuts the end off a text so that the rest still decodes by the rule of

@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use super::{
     context::{Context, is_false},
-    limits::Cutter,
+    limits::{Cutter, first_args},
 };
 use crate::{
     clock::Timestamp,
     event::{self, Source},
-    identity::{Names, Qos, Runtime},
+    identity::{self, Names, Qos, Runtime},
     text::text,
 };
 
@@ -26,15 +26,21 @@ pub struct Process<'a> {
     /// The executable's path, as the process's own mount namespace has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exe: Option<&'a str>,
-    /// The executable's file was deleted.
+    /// The executable's file has no name any more: it was deleted or replaced, or never
+    /// had one.
     #[serde(skip_serializing_if = "is_false")]
     pub exe_deleted: bool,
     /// The arguments, from the command's name on, as the process presents them. They
     /// may hold secrets; `--args` decides how much of them is recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub args: Option<Vec<&'a str>>,
-    /// `proc` if `exe` and `args` were read from `/proc` some time after the signal
-    /// instead of by the kernel when it was made.
+    /// What the process has written over its arguments since, as many servers do.
+    /// Read from `/proc`, at most a second before the line if the process still lived
+    /// then, else earlier. Present if that could be read, and `--args` is `full`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<&'a str>,
+    /// `proc` if `exe` and `args` were read from `/proc`, because the program was
+    /// executed before sigtrail started, or the kernel's word of it was lost.
     #[schemars(extend("const" = Source::Proc.name()))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exe_source: Option<&'static str>,
@@ -109,6 +115,39 @@ pub struct Process<'a> {
     #[schemars(extend("enum" = Qos::ALL.map(Qos::name)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod_qos: Option<&'static str>,
+    /// Who started the process, and who started that: nearest first, 8 at most, up to
+    /// the first process of its unit; process 1 is left out. Whoever forked a process
+    /// counts, also if it has ended since. The first to go when a line gets long.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ancestors: Vec<Ancestor<'a>>,
+}
+
+/// A process from which another one descends.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ancestor")]
+pub struct Ancestor<'a> {
+    /// Process id, in the initial pid namespace.
+    pub pid: u32,
+    /// The name of its main thread when it was forked, or last executed a program.
+    pub comm: Cow<'a, str>,
+    /// The path of the executable that it runs, or ran last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exe: Option<&'a str>,
+    /// Its first arguments: 4 at most, and not more than 128 bytes together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub args: Option<Vec<&'a str>>,
+}
+
+impl<'a> Ancestor<'a> {
+    fn new(ancestor: &'a identity::Ancestor, cutter: &mut Cutter) -> Self {
+        let image = ancestor.image.as_deref();
+        Self {
+            pid: ancestor.pid,
+            comm: text(ancestor.comm.bytes()),
+            exe: (image.and_then(|image| image.exe.as_deref())).map(|exe| cutter.path(exe)),
+            args: (image.and_then(|image| image.args.as_ref())).map(|args| first_args(args)),
+        }
+    }
 }
 
 /// The little that is said of a process that is neither sender nor target.
@@ -172,12 +211,13 @@ impl<'a> Process<'a> {
         Self {
             comm: text(process.comm.bytes()),
             exe: (image.and_then(|image| image.exe.as_deref())).map(|exe| cutter.path(exe)),
-            exe_deleted: image.is_some_and(|image| image.exe_deleted),
+            exe_deleted: process.exe_deleted && image.is_some(),
             args: (image.and_then(|image| image.args.as_ref())).map(|args| cutter.args(args)),
+            title: names.title.as_deref().map(|title| cutter.name(title)),
             exe_source: (image.map(|image| image.source))
                 .filter(|&source| source != Source::Kernel)
                 .map(Source::name),
-            tty: (image.and_then(|image| image.tty.as_deref())).map(|tty| cutter.name(tty)),
+            tty: names.tty.as_deref().map(|tty| cutter.name(tty)),
             uid,
             user: user(uid).map(|user| cutter.name(user)),
             euid,
@@ -203,6 +243,9 @@ impl<'a> Process<'a> {
             container_runtime: container.map(|container| container.runtime.name()),
             pod_uid: pod.map(|pod| cutter.name(&pod.uid)),
             pod_qos: pod.map(|pod| pod.qos.name()),
+            ancestors: (cutter.ancestors(&names.ancestors[..names.near]).iter())
+                .map(|ancestor| Ancestor::new(ancestor, cutter))
+                .collect(),
         }
     }
 }

@@ -28,6 +28,16 @@ pub struct Relation {
     /// The target is the sender's parent.
     #[serde(skip_serializing_if = "is_false")]
     pub target_is_parent: bool,
+    /// The sender descends from the target.
+    #[serde(skip_serializing_if = "is_false")]
+    pub target_is_ancestor: bool,
+    /// The target descends from the sender.
+    #[serde(skip_serializing_if = "is_false")]
+    pub target_is_descendant: bool,
+    /// They are in one session (setsid(2)), as those are that one terminal or service
+    /// has started. Known if the sender itself ran when the signal was made.
+    #[serde(skip_serializing_if = "is_false")]
+    pub same_session: bool,
     /// The target is this sigtrail.
     #[serde(skip_serializing_if = "is_false")]
     pub to_sigtrail: bool,
@@ -40,11 +50,15 @@ impl Relation {
             return None;
         }
         let ((sender, sender_names), (target, names)) = (context.sender?, context.target?);
-        Some(Self::between(
+        let relation = Self::between(
             (sender, sender_names),
             (&target.process, names),
             context.own_pid,
-        ))
+        );
+        Some(Self {
+            same_session: target.process.in_same_session && context.signal.sender_ran(),
+            ..relation
+        })
     }
 
     fn between(
@@ -67,6 +81,9 @@ impl Relation {
             same_container,
             target_is_child: target.ppid == sender.pid,
             target_is_parent: sender.ppid == target.pid,
+            target_is_ancestor: sender_names.descends_from(target),
+            target_is_descendant: names.descends_from(sender),
+            same_session: false,
             to_sigtrail: target.pid == own_pid,
         }
     }

@@ -80,8 +80,9 @@ impl<'obj> Run<'obj> {
     pub(super) fn cycle(&mut self, slack_ns: u64) -> Result<()> {
         let before_ns = self.mark_ns;
         self.mark_ns = monotonic_ns();
-        let batch = self.tracer.drain()?;
-        (batch.images.iter()).for_each(|image| self.registry.learn_image(image));
+        let gaps = self.tracer.lifecycle_gaps();
+        let (lifecycle, batch) = self.tracer.drain()?;
+        self.registry.learn(lifecycle, gaps, Instant::now());
         (batch.cgroups.iter()).for_each(|cgroup| self.registry.learn_cgroup(cgroup));
         self.correlator.take(batch, self.mark_ns);
         let canaries = batch.canaries;
@@ -189,7 +190,7 @@ impl<'obj> Run<'obj> {
             fsync_errors: stats.fsync_errors,
             torn_tails_repaired: stats.torn_tails_repaired,
             canaries: self.canaries,
-            images_cached: self.registry.images_cached() as u64,
+            processes_known: self.registry.processes_known() as u64,
             cgroups_cached: self.registry.cgroups_cached() as u64,
             cpu_ms: usage::cpu_ms(),
             rss_kib: usage::rss_kib(),
@@ -203,7 +204,7 @@ impl<'obj> Run<'obj> {
         let probe_skipped = self.tracer.counters().probe_skipped;
         self.correlator.maintain(probe_skipped, self.mark_ns);
         self.tracer.read_skips();
-        if self.registry.refresh() {
+        if self.registry.refresh(Instant::now()) {
             self.tracer.resend();
         }
         // Failing is not the end: the next time tries again, and what is sent

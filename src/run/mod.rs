@@ -43,12 +43,14 @@ use crate::{
     privilege,
     record::State,
     sink::Sink,
-    trace::{Args, Storage, Tracer},
+    trace::{Storage, Tracer},
     wait::wait,
 };
 
 /// The poller's nice value.
 const NICE: i32 = -5;
+/// How long the start waits for the names of the processes that are there already.
+const SCAN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Traces until it is told to stop, or the output's reader is gone.
 ///
@@ -59,7 +61,8 @@ pub fn trace(args: TraceArgs, config: Config, users: Users) -> Result<ExitCode> 
     let wake = Wake::register(args.config.is_none() && io::stdin().is_terminal())?;
     let sink = Sink::open(config.sink())?;
     let emitter = Emitter::new(sink, &config);
-    let registry = Registry::new(users, config.args == Args::Full);
+    let processes = config.process_table as usize;
+    let mut registry = Registry::new(users, processes, config.args.most());
 
     let mut storage = Storage::uninit();
     let mut tracer = Tracer::load(&mut storage, &config.tracing())?;
@@ -82,6 +85,8 @@ pub fn trace(args: TraceArgs, config: Config, users: Users) -> Result<ExitCode> 
     // Whoever takes over this process gets less. Where this is refused, nothing
     // is worse than before.
     let _ = privilege::drop_start_capabilities();
+    registry.scan(SCAN_PATIENCE);
+    tracer.start();
     Run::new(tracer, registry, emitter, args, config, start_ns).run(&wake)
 }
 
@@ -135,7 +140,7 @@ impl Run<'_> {
             timeout = timeout.min(due.unwrap_or(timeout));
         }
         let mut fds = vec![PollFd::new(wake, PollFlags::IN)];
-        if let Some(rings) = self.tracer.fd() {
+        for rings in self.tracer.fds() {
             fds.push(PollFd::from_borrowed_fd(rings, PollFlags::IN));
         }
         let sink_at = fds.len();

@@ -9,12 +9,13 @@ use crate::record::Process;
 
 /// The parts of a line that have a table, and whether the fields that every
 /// process has are left out of it.
-const PARTS: [(&str, &str, bool); 12] = [
+const PARTS: [(&str, &str, bool); 13] = [
     ("signal", "Lines of type `signal`", false),
     ("sender", "`sender`", true),
     ("target", "`target`", true),
     ("recipient", "Each of `recipients`", true),
     ("process", "A process", false),
+    ("ancestor", "Each of `ancestors`", false),
     ("relation", "`relation`", false),
     ("arranged_by", "`arranged_by`", false),
     ("limit", "`limit`", false),
@@ -102,7 +103,7 @@ fn kind(property: &Value) -> String {
     let of = property["$ref"].as_str();
     let name = of.map(|of| of.trim_start_matches("#/$defs/"));
     match name {
-        Some("recipient") => "object".to_owned(),
+        Some("recipient" | "ancestor") => "object".to_owned(),
         Some(name) => format!("[object](#{name})"),
         None => property["type"].as_str().unwrap_or_default().to_owned(),
     }

@@ -373,7 +373,7 @@ mod tests {
             let context = lines.context(&event);
             let group: Vec<_> = recipients()
                 .map(|recipient| {
-                    let mut cutter = Cutter::new(Limits::STEPS[1]);
+                    let mut cutter = Cutter::new(Limits::GLANCE);
                     to_json(&record::Recipient::new(
                         &recipient,
                         &lines.names,

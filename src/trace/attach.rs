@@ -152,6 +152,8 @@ impl Plan {
             entries.push(AttachPoint::kprobe(&function, optional));
         }
         exits.push(AttachPoint::section("thread_death"));
+        exits.push(AttachPoint::section("process_fork"));
+        exits.push(AttachPoint::section("process_exec"));
         exits.push(AttachPoint::section("oom_victim"));
         // In this order: the second takes what the kernel skips of the first.
         exits.push(AttachPoint::section("signal_interrupt"));
@@ -323,8 +325,10 @@ mod tests {
 
     #[test]
     fn the_light_way_has_no_tracepoint_of_a_system_call() {
-        const ALWAYS: [&str; 4] = [
+        const ALWAYS: [&str; 6] = [
             "thread_death",
+            "process_fork",
+            "process_exec",
             "oom_victim",
             "signal_interrupt",
             "signal_witness",

@@ -34,6 +34,14 @@ impl<'obj> Globals<'obj> {
         Ok(Self { bss, cpus })
     }
 
+    /// Lets the programs tell of processes that come and go.
+    pub(super) fn prepare(&mut self) {
+        write_shared(
+            &mut self.bss.trace_state,
+            types::trace_state::TRACE_PROCESSES,
+        );
+    }
+
     /// Lets the programs record new calls.
     pub(super) fn start(&mut self) {
         write_shared(&mut self.bss.trace_state, types::trace_state::TRACE_ON);
@@ -77,7 +85,7 @@ impl<'obj> Globals<'obj> {
         write_shared(&mut self.bss.canary_sig, number);
     }
 
-    /// Makes the programs forget which images and cgroups they have sent.
+    /// Makes the programs forget which cgroups they have sent.
     pub(super) fn raise_epoch(&mut self) {
         let epoch = read_shared(&self.bss.epoch);
         write_shared(&mut self.bss.epoch, epoch.wrapping_add(1));

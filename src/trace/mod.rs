@@ -21,8 +21,9 @@
 //! [`Tracer::load`] loads the programs and then makes the rings.
 //! [`Tracer::attach`] comes after that, for a program that runs before there is
 //! a ring has its records refused. Exits are attached before entries, because
-//! an entry whose exit nobody sees looks like a call that never returned. Only
-//! then are the programs switched on, all at once, by one variable.
+//! an entry whose exit nobody sees looks like a call that never returned. The
+//! programs that tell of processes then run at once, so that these can be read from
+//! `/proc` without missing one. [`Tracer::start`] switches all on, by one variable.
 //!
 //! [`Tracer::detach`] goes the other way. The variable keeps new calls out
 //! while those that were entered are still completed; then the programs are
@@ -61,15 +62,12 @@ mod options;
 pub mod preflight;
 mod raw;
 mod ring;
+mod rings;
 mod sequence;
 mod skel;
 mod wire;
 
-use std::{
-    mem::MaybeUninit,
-    os::fd::{AsFd, BorrowedFd},
-    thread,
-};
+use std::{mem::MaybeUninit, os::fd::BorrowedFd, thread};
 
 use anyhow::{Context, Result};
 use libbpf_rs::{Link, OpenObject, skel::Skel};
@@ -82,7 +80,7 @@ use self::{
     globals::Globals,
     libbpf_log::{capture_warnings, explain},
     load::load,
-    ring::Rings,
+    rings::AllRings,
     skel::SigtrailSkel,
 };
 pub use self::{
@@ -98,7 +96,7 @@ pub type Storage = MaybeUninit<OpenObject>;
 pub struct Tracer<'obj> {
     // Dropped in this order: no program outlives the rings that it writes to.
     links: Vec<Link>,
-    rings: Rings,
+    rings: AllRings,
     globals: Globals<'obj>,
     skel: SigtrailSkel<'obj>,
     plan: Plan,
@@ -126,7 +124,7 @@ impl<'obj> Tracer<'obj> {
         let globals = Globals::new(skel.maps.bss_data.take(), cpus)?;
         let mut tracer = Self {
             links: Vec::new(),
-            rings: Rings::new(options.ring_bytes, cpus),
+            rings: AllRings::new(options.ring_bytes, cpus),
             globals,
             skel,
             plan,
@@ -139,12 +137,12 @@ impl<'obj> Tracer<'obj> {
         tracer.set_filters(&options.filters)?;
         tracer.globals.set_args(options.args);
         tracer.globals.set_plan(plan);
-        let map = tracer.skel.maps.events.as_fd();
-        tracer.rings.make(map, || absent(&tracer.globals))?;
+        tracer.follow_cpus()?;
         Ok(tracer)
     }
 
-    /// Attaches every program, then switches tracing on.
+    /// Attaches every program. Those that tell of processes run from now on, the
+    /// others from [`Self::start`] on.
     ///
     /// # Errors
     /// Names the attach point where the kernel refused a program.
@@ -177,8 +175,13 @@ impl<'obj> Tracer<'obj> {
         self.coverage = attached.coverage;
         self.globals.set_exits_probed(self.coverage.exits_probed());
         self.globals.set_canary(self.canary());
-        self.globals.start();
+        self.globals.prepare();
         attached.results
+    }
+
+    /// Switches tracing on.
+    pub fn start(&mut self) {
+        self.globals.start();
     }
 
     /// What another way to hook the system calls is called on this kernel, and
@@ -255,33 +258,38 @@ impl<'obj> Tracer<'obj> {
         self.globals.set_own_pid(pid);
     }
 
-    /// Becomes readable when a ring is a quarter full.
-    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.rings.fd()
+    /// Each becomes readable when a ring is a quarter full.
+    pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.rings.fds()
     }
 
-    /// Reads all rings.
+    /// Reads all rings. Gives forks, execs and ends, and then all else.
     ///
     /// # Errors
     /// When libbpf cannot read them.
-    pub fn drain(&mut self) -> Result<&Batch> {
+    pub fn drain(&mut self) -> Result<(&Batch, &Batch)> {
         self.rings.drain()
+    }
+
+    /// Forks, execs and ends that did not come, as far as that is known.
+    pub fn lifecycle_gaps(&self) -> u64 {
+        self.rings.lifecycle.sequences().gaps()
     }
 
     /// Records that came through the rings, of all kinds.
     pub fn received(&self) -> u64 {
-        self.rings.sequences().received()
+        self.rings.signals.sequences().received()
     }
 
     /// Records that a CPU tried to send and that did not come, up to the last
     /// that did.
     pub fn gaps(&self) -> u64 {
-        self.rings.sequences().gaps()
+        self.rings.signals.sequences().gaps()
     }
 
     /// The most bytes that a drain ever found in one ring.
     pub fn ring_bytes_max(&self) -> u64 {
-        self.rings.sequences().ring_bytes_max()
+        self.rings.signals.sequences().ring_bytes_max()
     }
 
     /// Makes the rings again if a CPU has gone off line or come on line. To be
@@ -290,8 +298,7 @@ impl<'obj> Tracer<'obj> {
     /// # Errors
     /// When the new rings are refused; the next call tries again.
     pub fn follow_cpus(&mut self) -> Result<()> {
-        let map = self.skel.maps.events.as_fd();
-        self.rings.follow_cpus(map, || absent(&self.globals))
+        self.rings.follow_cpus(&self.skel.maps, &self.globals)
     }
 
     /// What the CPUs counted. `probe_skipped` is as of the last
@@ -316,7 +323,7 @@ impl<'obj> Tracer<'obj> {
         self.globals.host_mnt_ns()
     }
 
-    /// Makes the programs send every image and cgroup once more.
+    /// Makes the programs send every cgroup once more.
     pub fn resend(&mut self) {
         self.globals.raise_epoch();
     }
@@ -331,11 +338,4 @@ fn unlink(links: Vec<Link>) {
             let _ = thread::Builder::new().spawn_scoped(scope, move || drop(link));
         }
     });
-}
-
-/// Records that no ring was there for.
-fn absent(globals: &Globals<'_>) -> u64 {
-    (globals.counters())
-        .map(|cpu| cpu.ring_absent + cpu.signals_absent)
-        .sum()
 }

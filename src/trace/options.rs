@@ -84,6 +84,15 @@ pub enum Args {
 }
 
 impl Args {
+    /// How many arguments of a process these are at most.
+    pub const fn most(self) -> usize {
+        match self {
+            Self::Full => usize::MAX,
+            Self::First => 1,
+            Self::None => 0,
+        }
+    }
+
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
         match self {

@@ -68,7 +68,9 @@ impl Received {
             Event::Generated(signal) => batch.generated.push(signal),
             Event::Arranger(arranger) => batch.arrangers.push(arranger),
             Event::Oom(victim) => batch.oom_victims.push(victim),
-            Event::Image(image) => batch.images.push(image),
+            Event::Exec(exec) => batch.execs.push(exec),
+            Event::Fork(child) => batch.forks.push(child),
+            Event::End(end) => batch.ends.push(end),
             Event::Cgroup(cgroup) => batch.cgroups.push(cgroup),
             Event::Canary => batch.canaries += 1,
         }

@@ -10,14 +10,14 @@ use std::{
 use anyhow::{Result, bail};
 use criterion::{Bencher, Criterion, Throughput};
 use sigtrail::{
-    Batch, Call, CgroupPath, Config, Correlator, Emitter, Event, Image, ImageKey, Output, Registry,
-    Signal, Sink, SinkConfig, Users, decode_record,
+    Batch, Call, CgroupPath, Config, Correlator, Descent, Emitter, Event, Exec, Image, Output,
+    Registry, Signal, Sink, SinkConfig, Users, decode_record,
 };
 
 const CPUS: u32 = 2;
 /// About what a quarter of a default ring holds: one wake-up's worth.
 const EVENTS: usize = 3500;
-const SAMPLE_LEN: usize = 320;
+const SAMPLE_LEN: usize = 336;
 /// About what a line of such a call has.
 const LINE_LEN: usize = 1200;
 /// From the ABI to the claimed sender: a plain kill has none of that.
@@ -34,7 +34,8 @@ fn push_process(bytes: &mut Vec<u8>, pid: u32, comm: &[u8; 16]) {
         bytes.extend(u32::to_ne_bytes(word));
     }
     let (pid_ns, level, flags) = (4_026_531_836_u32, 0_u32, 0_u32);
-    for word in [pid, pid_ns, level, flags] {
+    let (mnt_ns, tty) = (4_026_531_841, 0);
+    for word in [pid, pid_ns, level, flags, mnt_ns, tty] {
         bytes.extend(word.to_ne_bytes());
     }
     bytes.extend(comm);
@@ -70,28 +71,32 @@ fn sample(index: usize) -> [u8; SAMPLE_LEN] {
 
 /// What the kernel sends before the first call.
 fn learn(registry: &mut Registry) {
-    for (pid, exe, args) in [
+    let execs = [
         (
             3880,
             "/usr/bin/python3.11",
             "/usr/bin/python3\0/usr/bin/supervisord\0-n\0",
         ),
         (3897, "/usr/sbin/nginx", "nginx: worker process\0"),
-    ] {
-        registry.learn_image(&Image {
-            key: ImageKey {
-                pid,
-                exec_id: 2,
-                start_ns: 1 << 40,
-            },
+    ]
+    .map(|(pid, exe, args)| Exec {
+        process: Descent {
+            pid,
+            exec_id: 2,
+            start_ns: 1 << 40,
+            ..Descent::default()
+        },
+        image: Image {
             exe: exe.into(),
-            exe_deleted: false,
             args: args.into(),
-            truncated: false,
-            args_unreadable: false,
-            tty: Vec::new(),
-        });
-    }
+            ..Image::default()
+        },
+    });
+    let batch = Batch {
+        execs: execs.into(),
+        ..Batch::default()
+    };
+    registry.learn(&batch, 0, Instant::now());
     registry.learn_cgroup(&CgroupPath {
         key: 4242,
         path: b"/system.slice/nginx.service".to_vec(),
@@ -127,7 +132,7 @@ fn sink() -> Result<Sink> {
 fn emitter() -> Result<(Emitter, Registry)> {
     let users = Users::system();
     let config = Config::from_bytes(b"", &users)?;
-    let mut registry = Registry::new(users, true);
+    let mut registry = Registry::new(users, config.process_table as usize, usize::MAX);
     learn(&mut registry);
     Ok((Emitter::new(sink()?, &config), registry))
 }

@@ -116,6 +116,7 @@ pub fn recipients(sender: i64, target: i64, signal: i64) -> Vec<Value> {
 /// One of a group.
 pub fn recipient(sender: i64, pid: i64, signal: i64) -> Value {
     let mut value = process_fields(pid);
+    value.as_object_mut().unwrap().remove("ancestors");
     value["comm"] = super::process::comm(pid).into();
     value["source"] = json!("kernel");
     value["pid"] = pid.into();

@@ -127,11 +127,72 @@ pub fn process_fields(pid: i64) -> Value {
     // Of the dead, version 1 of cgroups shows the root.
     let member = if is_zombie(pid) { ppid } else { pid };
     set_cgroup(&mut value, &cgroup(member));
+    let ancestors = shown_ancestors(pid, &value["unit"]);
+    if !ancestors.is_empty() {
+        value["ancestors"] = ancestors.into();
+    }
     if is_zombie(pid) {
         value["zombie"] = true.into();
         value["exiting"] = true.into();
     }
     value
+}
+
+/// The parent, its parent and so on, process 1 aside.
+pub fn ancestors_of(pid: i64) -> Vec<i64> {
+    let parent = |pid: &i64| {
+        stat(*pid)?[1]
+            .parse()
+            .ok()
+            .filter(|&parent: &i64| parent > 1)
+    };
+    std::iter::successors(parent(&pid), parent).collect()
+}
+
+/// What a line tells of them: eight at most, as long as they are of one unit.
+fn shown_ancestors(pid: i64, unit: &Value) -> Vec<Value> {
+    let is_in_unit = |pid: &i64| {
+        let of = Cgroup::of(&cgroup(*pid)).unit;
+        unit.is_null() || of.is_none_or(|of| *unit == *of)
+    };
+    let near = ancestors_of(pid).into_iter().take(8).take_while(is_in_unit);
+    near.map(ancestor).collect()
+}
+
+fn ancestor(pid: i64) -> Value {
+    let mut value = json!({ "pid": pid, "comm": comm(pid) });
+    if let Ok(exe) = fs::read_link(format!("/proc/{pid}/exe")) {
+        let exe = exe.as_os_str().as_bytes();
+        value["exe"] = text(exe.strip_suffix(b" (deleted)").unwrap_or(exe)).into();
+    }
+    let cmdline = read_proc(pid, "cmdline").unwrap_or_default();
+    if !cmdline.is_empty() {
+        value["args"] = first_args(&args_of(&cmdline));
+    }
+    value
+}
+
+/// The ancestors of a child of that process, which has these itself.
+pub fn with_parent(parent: i64, ancestors: &Value) -> Value {
+    let farther = ancestors.as_array().into_iter().flatten().cloned();
+    let all: Vec<_> = std::iter::once(ancestor(parent)).chain(farther).collect();
+    all.into_iter().take(8).collect()
+}
+
+/// Four at most, and 128 bytes with their quotes and commas.
+fn first_args(args: &Value) -> Value {
+    let mut left = 128;
+    let mut first = Vec::new();
+    for arg in args.as_array().unwrap().iter().take(4) {
+        let mut arg = arg.as_str().unwrap();
+        if left == 0 {
+            break;
+        }
+        arg = &arg[..arg.floor_char_boundary(left)];
+        left = left.saturating_sub(arg.len() + 3);
+        first.push(arg);
+    }
+    first.into()
 }
 
 /// As `/proc/PID/cmdline` has them.

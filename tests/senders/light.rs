@@ -66,14 +66,16 @@ fn no_tracepoint_of_a_system_call_is_attached() {
     // The one at a tracepoint is the OOM killer's.
     assert_eq!(
         held(&texts, "prog_type"),
-        [TRACING, TRACING, TRACING, TRACEPOINT]
+        [TRACING, TRACING, TRACING, TRACING, TRACING, TRACEPOINT]
     );
     let hooks = held(&texts, "tp_name");
     assert_eq!(
         hooks,
         [
             "mark_victim",
+            "sched_process_exec",
             "sched_process_exit",
+            "sched_process_fork",
             "signal_generate",
             "signal_generate"
         ]

@@ -12,7 +12,7 @@ use flate2::read::MultiGzDecoder;
 use tempfile::TempDir;
 
 /// Some eighty lines.
-const FILE: &str = "64K";
+const FILE: &str = "256K";
 
 /// The log, and who sends what it tells of.
 pub struct Log {

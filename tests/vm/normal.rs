@@ -21,7 +21,7 @@ const MEASURED: [&str; 12] = [
     "ring_bytes_max",
     "gap_ms_max",
     "canaries",
-    "images_cached",
+    "processes_known",
     "cgroups_cached",
     "cpu_ms",
     "rss_kib",

@@ -2,37 +2,15 @@
 
 use super::{
     super::skel::types,
-    layout::{self, CALL_HEAD, CGROUP_HEAD, GENERATED_HEAD, IMAGE_HEAD, Wire},
-    numbers,
+    bytes::{Malformed, path, read},
+    layout::{CALL_HEAD, CGROUP_HEAD, GENERATED_HEAD},
+    lifecycle, numbers,
 };
 use crate::event::{
-    Arranger, Call, CallKey, CgroupPath, Comm, Event, Fate, Generated, GroupRecipient, Image,
-    ImageKey, Limit, OomFigures, OomVictim, Origin, Pidfd, Process, Recipient, RecordNumber, Scope,
-    SentInfo, Source, Syscall,
+    Arranger, Call, CallKey, CgroupPath, Comm, Event, Fate, Generated, GroupRecipient, Limit,
+    OomFigures, OomVictim, Origin, Pidfd, Process, Recipient, RecordNumber, Scope, SentInfo,
+    Source, Syscall,
 };
-
-/// Why a record was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Malformed {
-    /// Fewer bytes than the record has.
-    Short,
-    /// A kind of record that event.h does not know.
-    Kind(u32),
-    /// A system call number that event.h does not know.
-    Syscall(u32),
-    /// An ABI that event.h does not know.
-    Abi(u32),
-    /// A disposition's number that event.h does not know.
-    Disposition(u32),
-    /// An origin's number that event.h does not know, or that of a call.
-    Origin(u32),
-    /// A role's number that event.h does not know.
-    Role(u32),
-}
-
-fn read<T: Wire>(bytes: &[u8], needed: usize) -> Result<T, Malformed> {
-    layout::read(bytes, needed).ok_or(Malformed::Short)
-}
 
 /// Decodes one record. `bytes` may be longer than the record, and need not be
 /// aligned.
@@ -53,7 +31,9 @@ pub fn decode(bytes: &[u8]) -> Result<(RecordNumber, Event), Malformed> {
         types::record_kind::RECORD_SIGNAL => Event::Generated(generated(bytes)?),
         types::record_kind::RECORD_ARRANGER => Event::Arranger(arranger(bytes)?),
         types::record_kind::RECORD_OOM => Event::Oom(oom(bytes)?),
-        types::record_kind::RECORD_IMAGE => Event::Image(image(bytes)?),
+        types::record_kind::RECORD_EXEC => Event::Exec(lifecycle::exec(bytes)?),
+        types::record_kind::RECORD_FORK => Event::Fork(lifecycle::fork(bytes)?),
+        types::record_kind::RECORD_END => Event::End(lifecycle::end(bytes)?),
         types::record_kind::RECORD_CANARY => Event::Canary,
         types::record_kind::RECORD_CGROUP => Event::Cgroup(cgroup(bytes)?),
         types::record_kind(unknown) => return Err(Malformed::Kind(unknown)),
@@ -207,9 +187,12 @@ fn process(wire: &types::process) -> Process {
         pid_ns: wire.pid_ns,
         ns_level: wire.ns_level,
         mnt_ns: wire.mnt_ns,
+        tty: wire.tty,
         exiting: has(types::process_flag::PROCESS_EXITING),
         zombie: has(types::process_flag::PROCESS_ZOMBIE),
         kernel_thread: has(types::process_flag::PROCESS_KERNEL_THREAD),
+        in_same_session: has(types::process_flag::PROCESS_IN_SAME_SESSION),
+        exe_deleted: has(types::process_flag::PROCESS_EXE_DELETED),
         comm: Comm(wire.comm),
         parent_comm: Comm(wire.parent_comm),
     }
@@ -245,30 +228,6 @@ fn fate(wire: &types::recipient) -> Result<Option<Fate>, Malformed> {
     }))
 }
 
-fn image(bytes: &[u8]) -> Result<Image, Malformed> {
-    let wire: types::image = read(bytes, IMAGE_HEAD)?;
-    let exe_len = usize::from(wire.exe_len);
-    let data = bytes.get(IMAGE_HEAD..).unwrap_or_default();
-    let (exe, rest) = data.split_at_checked(exe_len).ok_or(Malformed::Short)?;
-    let args = (rest.get(..usize::from(wire.args_len))).ok_or(Malformed::Short)?;
-    let has = |flag: types::image_flag| wire.flags.0 & flag.0 != 0;
-    let tty = wire.tty.split(|&byte| byte == 0).next();
-    Ok(Image {
-        key: ImageKey {
-            pid: wire.tgid,
-            exec_id: wire.exec_id,
-            start_ns: wire.start_ns,
-        },
-        exe: path(exe),
-        exe_deleted: has(types::image_flag::IMAGE_EXE_DELETED),
-        args: args.to_vec(),
-        truncated: has(types::image_flag::IMAGE_EXE_TRUNCATED)
-            || has(types::image_flag::IMAGE_ARGS_TRUNCATED),
-        args_unreadable: has(types::image_flag::IMAGE_ARGS_UNREADABLE),
-        tty: tty.unwrap_or_default().to_vec(),
-    })
-}
-
 fn cgroup(bytes: &[u8]) -> Result<CgroupPath, Malformed> {
     let wire: types::cgroup_record = read(bytes, CGROUP_HEAD)?;
     let names = (bytes.get(CGROUP_HEAD..))
@@ -280,20 +239,6 @@ fn cgroup(bytes: &[u8]) -> Result<CgroupPath, Malformed> {
     })
 }
 
-/// Turns names, the last one first and each with a NUL after it, into a path.
-fn path(names: &[u8]) -> Vec<u8> {
-    let mut path = Vec::with_capacity(names.len() + 1);
-    let names = names.strip_suffix(&[0]).unwrap_or(names);
-    if names.is_empty() {
-        return b"/".to_vec();
-    }
-    for name in names.rsplit(|&byte| byte == 0) {
-        path.push(b'/');
-        path.extend_from_slice(name);
-    }
-    path
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -302,8 +247,11 @@ mod tests {
         recipient_flag, record_kind, syscall_kind,
     };
 
-    use super::{super::layout::bytes_of, *};
-    use crate::event::{Abi, Disposition, Outcome, Role};
+    use super::{
+        super::layout::{EXEC_HEAD, Wire, bytes_of},
+        *,
+    };
+    use crate::event::{Abi, Descent, Disposition, End, Exec, Image, Outcome, Role};
 
     const NUMBER: RecordNumber = RecordNumber { cpu: 1, seq: 8 };
 
@@ -352,9 +300,12 @@ mod tests {
             pid_ns: base + 13,
             ns_level: base + 14,
             mnt_ns: base + 15,
-            pad: 0,
+            tty: base + 16,
             flags: process_flag(
-                process_flag::PROCESS_EXITING.0 | process_flag::PROCESS_KERNEL_THREAD.0,
+                process_flag::PROCESS_EXITING.0
+                    | process_flag::PROCESS_KERNEL_THREAD.0
+                    | process_flag::PROCESS_IN_SAME_SESSION.0
+                    | process_flag::PROCESS_EXE_DELETED.0,
             ),
             comm: padded(b"comm\xff"),
             parent_comm: padded(b"parent"),
@@ -379,6 +330,9 @@ mod tests {
             pid_ns: base + 13,
             ns_level: base + 14,
             mnt_ns: base + 15,
+            tty: base + 16,
+            in_same_session: true,
+            exe_deleted: true,
             exiting: true,
             zombie: false,
             kernel_thread: true,
@@ -818,35 +772,76 @@ mod tests {
     #[test]
     fn an_image_has_its_path_from_the_root_and_its_arguments() {
         let (names, args) = (b"kill\0bin\0usr\0", b"kill\0-9\0");
-        let image = types::image {
-            header: header(record_kind::RECORD_IMAGE),
-            start_ns: 5,
-            tgid: 6,
-            exec_id: 7,
-            flags: image_flag(image_flag::IMAGE_EXE_DELETED.0 | image_flag::IMAGE_ARGS_TRUNCATED.0),
+        let record = types::exec_record {
+            header: header(record_kind::RECORD_EXEC),
+            process: wire_descent(),
+            arg_start: 9,
+            flags: image_flag::IMAGE_ARGS_TRUNCATED,
             exe_len: names.len() as u16,
             // The last NUL was not read.
             args_len: args.len() as u16 - 1,
-            tty: padded(b"pts3\0junk"),
-            ..types::image::default()
+            ..types::exec_record::default()
         };
-        let mut bytes = sent(&image, IMAGE_HEAD, &[&names[..], args].concat());
-        let event = Event::Image(Image {
-            key: ImageKey {
-                pid: 6,
-                exec_id: 7,
-                start_ns: 5,
+        let mut bytes = sent(&record, EXEC_HEAD, &[&names[..], args].concat());
+        let event = Event::Exec(Exec {
+            process: descent(),
+            image: Image {
+                exe: b"/usr/bin/kill".to_vec(),
+                args: b"kill\0-9".to_vec(),
+                arg_start: 9,
+                truncated: true,
+                args_unreadable: false,
             },
-            exe: b"/usr/bin/kill".to_vec(),
-            exe_deleted: true,
-            args: b"kill\0-9".to_vec(),
-            truncated: true,
-            args_unreadable: false,
-            tty: b"pts3".to_vec(),
         });
         assert_eq!(decode(&bytes), Ok((NUMBER, event)));
         bytes.truncate(bytes.len() - 2);
         assert_eq!(decode(&bytes), Err(Malformed::Short));
+    }
+
+    fn wire_descent() -> types::descent {
+        types::descent {
+            start_ns: 5,
+            parent_start_ns: 4,
+            cgroup_key: 3,
+            tgid: 6,
+            ppid: 2,
+            exec_id: 7,
+            pad: 0,
+            comm: padded(b"kill"),
+        }
+    }
+
+    fn descent() -> Descent {
+        Descent {
+            pid: 6,
+            start_ns: 5,
+            ppid: 2,
+            parent_start_ns: 4,
+            exec_id: 7,
+            cgroup_key: 3,
+            comm: Comm(padded(b"kill")),
+        }
+    }
+
+    #[test]
+    fn a_fork_and_an_end_name_their_process() {
+        let fork = types::fork_record {
+            header: header(record_kind::RECORD_FORK),
+            process: wire_descent(),
+        };
+        let event = Event::Fork(descent());
+        assert_eq!(decode(bytes_of(&fork)), Ok((NUMBER, event)));
+        let end = types::end_record {
+            header: header(record_kind::RECORD_END),
+            start_ns: 5,
+            tgid: 6,
+            pad: 0,
+        };
+        let event = Event::End(End {
+            pid: 6,
+            start_ns: 5,
+        });
+        assert_eq!(decode(bytes_of(&end)), Ok((NUMBER, event)));
     }
 
     #[test]

@@ -13,8 +13,8 @@ pub const CALL_HEAD: usize = offset_of!(types::call, recipient);
 const RECIPIENT_HEAD: usize = offset_of!(types::recipient_record, recipient);
 /// Bytes of a signal's record without its sender, which comes last.
 pub const GENERATED_HEAD: usize = offset_of!(types::generated, sender);
-/// Bytes of an image's record before its names.
-pub const IMAGE_HEAD: usize = offset_of!(types::image, data);
+/// Bytes of an exec's record before its names.
+pub const EXEC_HEAD: usize = offset_of!(types::exec_record, data);
 /// Bytes of a cgroup's record before its path.
 pub const CGROUP_HEAD: usize = offset_of!(types::cgroup_record, path);
 
@@ -29,7 +29,7 @@ const _: () = {
     assert!(CALL_HEAD == size_of::<types::call>() - size_of::<types::recipient>());
     assert!(RECIPIENT_HEAD == size_of::<types::recipient_record>() - size_of::<types::recipient>());
     assert!(GENERATED_HEAD == size_of::<types::generated>() - size_of::<types::process>());
-    assert!(IMAGE_HEAD == 64);
+    assert!(EXEC_HEAD == 96);
     assert!(CGROUP_HEAD == 40);
 
     // `decode` reads the header before it knows the kind.
@@ -38,7 +38,9 @@ const _: () = {
     assert!(offset_of!(types::generated, header) == 0);
     assert!(offset_of!(types::arranger_record, header) == 0);
     assert!(offset_of!(types::oom_record, header) == 0);
-    assert!(offset_of!(types::image, header) == 0);
+    assert!(offset_of!(types::exec_record, header) == 0);
+    assert!(offset_of!(types::fork_record, header) == 0);
+    assert!(offset_of!(types::end_record, header) == 0);
     assert!(offset_of!(types::cgroup_record, header) == 0);
     assert!(align_of::<types::call>() == 8);
 
@@ -68,7 +70,11 @@ unsafe impl Wire for types::arranger_record {}
 // SAFETY: as for `header`.
 unsafe impl Wire for types::oom_record {}
 // SAFETY: as for `header`.
-unsafe impl Wire for types::image {}
+unsafe impl Wire for types::exec_record {}
+// SAFETY: as for `header`.
+unsafe impl Wire for types::fork_record {}
+// SAFETY: as for `header`.
+unsafe impl Wire for types::end_record {}
 // SAFETY: as for `header`.
 unsafe impl Wire for types::cgroup_record {}
 // SAFETY: as for `header`.

@@ -13,7 +13,7 @@
 //! the record, so a gap shows a loss.
 //!
 //! A record may end early. A `call` carries its recipient, the last and largest
-//! part, only if `CALL_HAS_RECIPIENT` is set. An `image` and a `cgroup_record`
+//! part, only if `CALL_HAS_RECIPIENT` is set. An `exec_record` and a `cgroup_record`
 //! end in text of a length that the record gives, and only that much is sent.
 //!
 //! A record may also be longer than what was sent, and it is not aligned. The
@@ -32,9 +32,11 @@
 //!
 //! [`event`]: crate::event
 
+mod bytes;
 mod decode;
 mod encode;
 mod layout;
+mod lifecycle;
 mod numbers;
 
 pub use self::decode::decode;
