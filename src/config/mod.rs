@@ -21,8 +21,8 @@ use self::{
     values::{Pid, ThreadName, User},
 };
 use crate::{
-    identity::Users,
-    select::NameFilters,
+    identity::{Places, Users},
+    select::{NameFilters, Within},
     sink::{FileConfig, Output, Rotation, SinkConfig},
     trace::{Filters, Options},
 };
@@ -109,11 +109,25 @@ impl Config {
     /// What senders and targets must run in.
     pub fn name_filters(&self) -> NameFilters {
         NameFilters {
-            units: self.unit.clone(),
-            containers: self.container.clone(),
-            target_units: self.target_unit.clone(),
-            target_containers: self.target_container.clone(),
+            senders: Within {
+                units: self.unit.clone(),
+                containers: self.container.clone(),
+                pods: self.pod.clone(),
+            },
+            targets: Within {
+                units: self.target_unit.clone(),
+                containers: self.target_container.clone(),
+                pods: self.target_pod.clone(),
+            },
         }
+    }
+
+    /// Where names of containers are looked for, if they are.
+    pub fn places(&self) -> Option<Places> {
+        self.names.then(|| Places {
+            root: self.names_root.clone(),
+            more: self.names_dir.clone(),
+        })
     }
 
     /// How the output is opened.

@@ -21,11 +21,12 @@ use clap::{ValueHint, value_parser};
 use super::{
     amounts::{Size, Time, number_within, power_of_two_within, within, zero_or_within},
     table::options,
-    values::{Destination, Pid, ThreadName, User},
+    values::{Destination, Pid, ThreadName, User, absolute},
 };
 use crate::{
     event::Syscall,
     names::SignalSet,
+    select::{ContainerPattern, PodPattern, UnitPattern},
     sink::{Fsync, SinkConfig},
     trace::{Args, Attach, KernelSignals},
 };
@@ -170,22 +171,32 @@ options! {
             change: Filter,
         }
 
-        /// Only senders in this systemd unit [.service may be omitted, repeatable]
+        /// Only senders in this systemd unit [.service may be omitted; * and ? are
+        /// wildcards; repeatable]
         #[arg(value_name = "UNIT")]
-        unit: Vec<String> { default: vec![], file: LIST, change: Filter }
+        unit: Vec<UnitPattern> { default: vec![], file: LIST, change: Filter }
 
-        /// Only senders in this container [id, its first 6 or more digits, or a
-        /// name; repeatable]
-        #[arg(value_name = "ID")]
-        container: Vec<String> { default: vec![], file: LIST, change: Filter }
+        /// Only senders in this container [id, its first 6 or more digits, or name;
+        /// * and ? are wildcards; repeatable]
+        #[arg(value_name = "CONTAINER")]
+        container: Vec<ContainerPattern> { default: vec![], file: LIST, change: Filter }
+
+        /// Only senders in this Kubernetes pod [name, NAMESPACE/NAME or uid; * and ?
+        /// are wildcards; repeatable]
+        #[arg(value_name = "POD")]
+        pod: Vec<PodPattern> { default: vec![], file: LIST, change: Filter }
 
         /// Only targets in this systemd unit [as --unit]
         #[arg(value_name = "UNIT")]
-        target_unit: Vec<String> { default: vec![], file: LIST, change: Filter }
+        target_unit: Vec<UnitPattern> { default: vec![], file: LIST, change: Filter }
 
         /// Only targets in this container [as --container]
-        #[arg(value_name = "ID")]
-        target_container: Vec<String> { default: vec![], file: LIST, change: Filter }
+        #[arg(value_name = "CONTAINER")]
+        target_container: Vec<ContainerPattern> { default: vec![], file: LIST, change: Filter }
+
+        /// Only targets in this Kubernetes pod [as --pod]
+        #[arg(value_name = "POD")]
+        target_pod: Vec<PodPattern> { default: vec![], file: LIST, change: Filter }
     }
 
     "Privacy" {
@@ -197,6 +208,29 @@ options! {
             file: "\"full\", \"first\" or \"none\"",
             change: Restart,
         }
+    }
+
+    "Names" {
+        /// Look for the names of containers and pods in files of their runtimes and
+        /// the kubelet [true or false] [default: true]
+        #[arg(value_name = "BOOL")]
+        names: bool { default: true, file: "true or false", change: Restart }
+
+        /// The root directory of the host, below which these files are; for a
+        /// container that has it mounted elsewhere [default: /]
+        #[arg(value_name = "PATH", value_hint = ValueHint::DirPath)]
+        names_root: PathBuf {
+            default: PathBuf::from("/"),
+            file: "a path",
+            parse: absolute,
+            change: Restart,
+        }
+
+        /// Look here, too: a data root of Docker, a state directory of containerd, a
+        /// root of containers/storage, or a directory with the kubelet's `pods` and
+        /// `containers` [repeatable, or a comma list]
+        #[arg(value_name = "PATH", value_delimiter = ',', value_hint = ValueHint::DirPath)]
+        names_dir: Vec<PathBuf> { default: vec![], file: LIST, change: Restart }
     }
 
     "Ending" {

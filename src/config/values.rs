@@ -20,6 +20,7 @@ use crate::{
     event::Syscall,
     identity::Users,
     names::SignalSet,
+    select::{ContainerPattern, PodPattern, UnitPattern},
     sink::Fsync,
     trace::{Args, Attach, COMM_MAX, KernelSignals},
 };
@@ -87,6 +88,9 @@ single_kinds! {
     Attach: read variant, show show_variant;
     KernelSignals: read variant, show show_variant;
     Syscall: read variant, show show_variant;
+    UnitPattern: read parse, show show_text;
+    ContainerPattern: read parse, show show_text;
+    PodPattern: read parse, show show_text;
 }
 
 impl Kind for User {
@@ -133,6 +137,14 @@ fn parse<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
 
 fn true_or_false(text: &str) -> Result<bool, String> {
     (text.parse()).map_err(|_| "give true or false".to_owned())
+}
+
+/// A path that means the same wherever sigtrail is started.
+pub fn absolute(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    (path.is_absolute())
+        .then_some(path)
+        .ok_or_else(|| "give an absolute path".to_owned())
 }
 
 /// In a file, which has each key, nothing stands for all signals.

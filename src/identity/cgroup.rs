@@ -24,12 +24,14 @@ use std::{
     },
     path::{Path, PathBuf},
     rc::Rc,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
     path::{self, CgroupNames, Container, Pod},
     recent::Recent,
+    runtime::Subject,
 };
 use crate::text::push_text_within;
 
@@ -67,6 +69,8 @@ pub struct Cgroup {
     pub container: Option<Container>,
     /// The innermost pod.
     pub pod: Option<Pod>,
+    /// What names are looked up for, if there may be any.
+    pub subject: Option<Arc<Subject>>,
 }
 
 impl Cgroup {
@@ -74,12 +78,15 @@ impl Cgroup {
     pub fn of(path: &[u8]) -> Self {
         let mut text = String::new();
         let truncated = push_text_within(&mut text, path, LONGEST_PATH) < path.len();
+        let names = path::parse(path);
+        let subject = Subject::of(&names).map(Arc::new);
         let CgroupNames {
             unit,
             user_unit,
             container,
             pod,
-        } = path::parse(path);
+            nested: _,
+        } = names;
         Self {
             path: text.into(),
             truncated,
@@ -87,6 +94,7 @@ impl Cgroup {
             user_unit,
             container,
             pod,
+            subject,
         }
     }
 }

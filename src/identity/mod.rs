@@ -1,9 +1,11 @@
 //! The names behind numbers: users, executables, cgroups, units and containers.
 //!
-//! The only code that reads `/proc`, `/etc/passwd` and cgroupfs. [`path`] is
-//! pure: it reads unit, container and pod from a cgroup's path. [`Cgroups`] and
-//! [`Users`] are tables in memory, and a lookup never reads a file. Files are
-//! read by calls of their own, which the caller makes between batches.
+//! The only code that reads `/proc`, `/etc/passwd`, cgroupfs and the files of
+//! container runtimes. [`path`] is pure: it reads unit, container and pod from a
+//! cgroup's path. [`Cgroups`] and [`Users`] are tables in memory, and a lookup
+//! never reads a file. Files are read by calls of their own, which the caller
+//! makes between batches, and those of container runtimes by a thread of their
+//! own ([`runtime`]).
 
 mod cgroup;
 mod image;
@@ -15,6 +17,7 @@ mod processes;
 mod program;
 mod recent;
 mod registry;
+mod runtime;
 mod scan;
 mod table;
 mod terminal;
@@ -26,5 +29,6 @@ pub use self::{
     lineage::Ancestor,
     path::{Qos, Runtime},
     registry::{Names, Registry},
+    runtime::{ContainerNames, Places, Runtimes},
     user::Users,
 };

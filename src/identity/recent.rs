@@ -17,7 +17,7 @@ pub struct Recent<K, V> {
     half: usize,
 }
 
-impl<K: Copy + Eq + Hash, V> Recent<K, V> {
+impl<K: Clone + Eq + Hash, V> Recent<K, V> {
     /// An empty map for `capacity` entries, at least two.
     pub fn new(capacity: usize) -> Self {
         let half = (capacity / 2).max(1);
@@ -30,11 +30,16 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
 
     /// The value of `key`, which counts as a use.
     pub fn get(&mut self, key: K) -> Option<&V> {
-        if !self.young.contains_key(&key) {
-            let value = self.old.remove(&key)?;
-            self.put(key, value);
+        self.get_mut(&key).map(|value| &*value)
+    }
+
+    /// As [`Self::get`], to change it.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        if !self.young.contains_key(key) {
+            let value = self.old.remove(key)?;
+            self.put(key.clone(), value);
         }
-        self.young.get(&key)
+        self.young.get_mut(key)
     }
 
     /// Whether there is a value of `key`. Does not count as a use.

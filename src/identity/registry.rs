@@ -14,6 +14,7 @@ use super::{
     proc::{self, Id},
     processes::Processes,
     recent::Recent,
+    runtime::{ContainerNames, Runtimes},
     terminal::Terminals,
     user::Users,
 };
@@ -38,6 +39,8 @@ pub struct Names {
     pub tty: Option<Rc<str>>,
     /// Its cgroup.
     pub cgroup: Option<Rc<Cgroup>>,
+    /// What its container is called, if that is known by now.
+    pub container: Option<Rc<ContainerNames>>,
     /// From whom it descends, nearest first.
     pub ancestors: Rc<[Ancestor]>,
     /// How many of these belong to its unit; not more than a line shows.
@@ -64,6 +67,10 @@ pub struct Registry {
     processes: Processes,
     terminals: Terminals,
     cgroups: Cgroups,
+    /// None: nobody wants the names of containers.
+    runtimes: Option<Runtimes>,
+    /// Whether names are worth a wait.
+    waits_for_names: bool,
     answers: Recent<Id, Answer>,
     /// Floods have one sender and one target.
     last_sender: Option<Last>,
@@ -119,11 +126,25 @@ impl Registry {
             processes: Processes::new(processes, args),
             terminals: Terminals::default(),
             cgroups: Cgroups::system(),
+            runtimes: None,
+            waits_for_names: false,
             answers: Recent::new(PROC_CAPACITY),
             last_sender: None,
             last_target: None,
             missed_cgroup: false,
         }
+    }
+
+    /// Looks the names of containers up in a table.
+    #[must_use]
+    pub fn with_runtimes(self, runtimes: Option<Runtimes>) -> Self {
+        Self { runtimes, ..self }
+    }
+
+    /// Whether lines should wait a moment for the name of a container that is
+    /// new: filters may depend on it.
+    pub fn wait_for_names(&mut self, wait: bool) {
+        self.waits_for_names = wait;
     }
 
     /// How many processes are known.
@@ -149,9 +170,16 @@ impl Registry {
         self.processes.learn(batch, gaps, now);
     }
 
-    /// Takes a cgroup's path from the kernel.
+    /// Takes a cgroup's path from the kernel. What its container is called is
+    /// asked for at once: its first line may be some milliseconds away.
     pub fn learn_cgroup(&mut self, cgroup: &CgroupPath) {
         self.cgroups.learn(cgroup.key, &cgroup.path);
+        if let Some(runtimes) = &mut self.runtimes
+            && let Some(known) = self.cgroups.get(cgroup.key)
+            && let Some(subject) = &known.subject
+        {
+            runtimes.get(subject);
+        }
     }
 
     /// The names of the process behind a signal.
@@ -182,6 +210,7 @@ impl Registry {
                 ..Names::default()
             };
         }
+        let container = self.container(cgroup.as_deref());
         let image = self.processes.image(process, &mut self.cgroups);
         let title = self.processes.title(process, image.as_deref());
         let ancestors = self.processes.ancestors(process);
@@ -191,6 +220,7 @@ impl Registry {
             tty: self.terminals.name(process.tty),
             near: self.near(cgroup.as_deref(), &ancestors),
             cgroup,
+            container,
             ancestors: ancestors.into(),
         }
     }
@@ -206,6 +236,15 @@ impl Registry {
                 unit.is_none() || other.is_none() || unit == other
             })
             .count()
+    }
+
+    fn container(&mut self, cgroup: Option<&Cgroup>) -> Option<Rc<ContainerNames>> {
+        let subject = cgroup.and_then(|cgroup| cgroup.subject.as_ref())?;
+        let runtimes = self.runtimes.as_mut()?;
+        match self.waits_for_names {
+            true => runtimes.get_or_wait(subject),
+            false => runtimes.get(subject),
+        }
     }
 
     fn cgroup(&mut self, key: u64) -> Option<Rc<Cgroup>> {
@@ -267,6 +306,13 @@ impl Registry {
         };
         self.answers.insert(id, answer);
         process
+    }
+
+    /// Before each batch: takes what was looked up meanwhile.
+    pub fn start_batch(&mut self, now: Instant) {
+        if let Some(runtimes) = &mut self.runtimes {
+            runtimes.start_batch(now);
+        }
     }
 
     /// After each batch: does a bounded part of the work that reads files.

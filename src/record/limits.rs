@@ -12,6 +12,8 @@ pub struct Limits {
     name: usize,
     /// Ancestors of a process.
     ancestors: usize,
+    /// A name of a container, of which a process has seven.
+    label: usize,
 }
 
 impl Limits {
@@ -19,6 +21,7 @@ impl Limits {
         args: 1024,
         path: 1024,
         name: 256,
+        label: 253,
         ancestors: 0,
     };
 
@@ -42,18 +45,21 @@ impl Limits {
             path: 400,
             name: 128,
             ancestors: 0,
+            label: 128,
         },
         Self {
             args: 128,
             path: 160,
             name: 64,
             ancestors: 0,
+            label: 40,
         },
         Self {
             args: 0,
             path: 40,
             name: 32,
             ancestors: 0,
+            label: 8,
         },
     ];
 }
@@ -96,6 +102,11 @@ impl Cutter {
     /// The start of a name.
     pub(super) fn name<'a>(&mut self, name: &'a str) -> &'a str {
         self.start_of(name, self.limits.name)
+    }
+
+    /// The start of a name of a container.
+    pub(super) fn label<'a>(&mut self, label: &'a str) -> &'a str {
+        self.start_of(label, self.limits.label)
     }
 
     /// As many arguments as there is room for, the last perhaps in part.

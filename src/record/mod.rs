@@ -1,6 +1,7 @@
 //! The lines, as serde types. The order of fields is the order in the JSON; the
 //! doc comments are the descriptions in the schema and in FIELDS.md.
 
+mod container;
 mod context;
 mod details;
 mod gauges;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
+    container::ContainerNames,
     context::{Context, is_false},
     limits::{Cutter, first_args},
 };
@@ -115,6 +116,9 @@ pub struct Process<'a> {
     #[schemars(extend("enum" = Qos::ALL.map(Qos::name)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod_qos: Option<&'static str>,
+    /// The names of its container.
+    #[serde(flatten)]
+    pub names: ContainerNames<'a>,
     /// Who started the process, and who started that: nearest first, 8 at most, up to
     /// the first process of its unit; process 1 is left out. Whoever forked a process
     /// counts, also if it has ended since. The first to go when a line gets long.
@@ -243,6 +247,7 @@ impl<'a> Process<'a> {
             container_runtime: container.map(|container| container.runtime.name()),
             pod_uid: pod.map(|pod| cutter.name(&pod.uid)),
             pod_qos: pod.map(|pod| pod.qos.name()),
+            names: ContainerNames::new(names.container.as_deref(), cutter),
             ancestors: (cutter.ancestors(&names.ancestors[..names.near]).iter())
                 .map(|ancestor| Ancestor::new(ancestor, cutter))
                 .collect(),

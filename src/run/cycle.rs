@@ -83,6 +83,7 @@ impl<'obj> Run<'obj> {
         let gaps = self.tracer.lifecycle_gaps();
         let (lifecycle, batch) = self.tracer.drain()?;
         self.registry.learn(lifecycle, gaps, Instant::now());
+        self.registry.start_batch(Instant::now());
         (batch.cgroups.iter()).for_each(|cgroup| self.registry.learn_cgroup(cgroup));
         self.correlator.take(batch, self.mark_ns);
         let canaries = batch.canaries;

@@ -6,13 +6,16 @@
 //! steps is what keeps the promises:
 //!
 //! 1. take a mark, the time now, and read all rings;
-//! 2. learn the names that came, before the calls that need them;
+//! 2. learn the names that came, before the calls that need them; take those of
+//!    containers, which a thread of its own looks up;
 //! 3. correlate, then read the kernel's counters: a record that is missing in
 //!    the rings is counted by now;
 //! 4. release what is older than the mark less the slack, as lines;
 //! 5. report losses, status and health, where they are due.
 //!
-//! Nothing here blocks but `poll`. The sink's worker thread does what would.
+//! Nothing here blocks but `poll`: the sink's worker thread and that of the names
+//! do what would. Only where a filter depends on the name of a new container, the
+//! loop waits for it, for at most a tenth of a second.
 
 mod cycle;
 mod end;
@@ -39,7 +42,7 @@ use crate::{
     correlate::SLACK_NS,
     emit::Emitter,
     health,
-    identity::{Registry, Users},
+    identity::{Registry, Runtimes, Users},
     privilege,
     record::State,
     sink::Sink,
@@ -61,8 +64,10 @@ pub fn trace(args: TraceArgs, config: Config, users: Users) -> Result<ExitCode> 
     let wake = Wake::register(args.config.is_none() && io::stdin().is_terminal())?;
     let sink = Sink::open(config.sink())?;
     let emitter = Emitter::new(sink, &config);
+    let runtimes = config.places().map(Runtimes::new).transpose()?;
     let processes = config.process_table as usize;
-    let mut registry = Registry::new(users, processes, config.args.most());
+    let mut registry = Registry::new(users, processes, config.args.most()).with_runtimes(runtimes);
+    registry.wait_for_names(config.name_filters().need_names());
 
     let mut storage = Storage::uninit();
     let mut tracer = Tracer::load(&mut storage, &config.tracing())?;

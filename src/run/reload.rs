@@ -37,6 +37,7 @@ impl Run<'_> {
         let status_interval = self.config.status_interval;
         let waiting = self.config.adopt(&new);
         self.emitter.set_filters(&self.config);
+        (self.registry).wait_for_names(self.config.name_filters().need_names());
         if self.config.status_interval != status_interval {
             let interval = self.config.status_interval.or_none();
             self.next_status = interval.map(|time| Instant::now() + time);

@@ -194,23 +194,34 @@ static RUNC_PREFIXES: [(&str, Runtime); 5] = [
 /// Bounds the output. LXC and systemd allow less.
 const LONGEST_NAME: usize = 128;
 
-/// The innermost container and the innermost pod of a path.
-pub(super) fn containers(path: &[u8]) -> (Option<Container>, Option<Pod>) {
-    let (mut container, mut pod) = (None, None);
+/// What a path says of containers.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Containers {
+    /// The innermost container.
+    pub(super) container: Option<Container>,
+    /// The innermost pod.
+    pub(super) pod: Option<Pod>,
+    /// One of the two is inside another container.
+    pub(super) nested: bool,
+}
+
+/// Reads a path from the root down.
+pub(super) fn containers(path: &[u8]) -> Containers {
+    let mut found = Containers::default();
     let mut above = Above::default();
     let mut rest = components(path);
     while let Some(name) = rest.next() {
         let in_pod = pod_of(name, &above.names);
-        if let Some(found) = container_of(name, &above, &rest) {
-            container = Some(found);
-        }
+        let container = container_of(name, &above, &rest);
         above = Above {
             pod: in_pod.is_some(),
             names: [name, above.names[0], above.names[1]],
         };
-        pod = in_pod.or(pod);
+        found.nested |= found.container.is_some() && (container.is_some() || in_pod.is_some());
+        found.container = container.or(found.container);
+        found.pod = in_pod.or(found.pod);
     }
-    (container, pod)
+    found
 }
 
 /// The three names above the current one, nearest first.
@@ -464,7 +475,7 @@ mod tests {
     fn containers_and_pods_are_found_in_the_paths_of_every_runtime() {
         for &(pattern, runtime, id, qos, uid) in REAL {
             let path = filled(pattern);
-            let (container, pod) = containers(path.as_bytes());
+            let Containers { container, pod, .. } = containers(path.as_bytes());
             let found = container.as_ref().map_or("-", |found| found.runtime.name());
             assert_eq!(found, runtime, "{path}");
             let found = container.as_ref().map_or("-", |found| &found.id);
@@ -517,14 +528,14 @@ mod tests {
             "/ecs/a/b/c/A",
         ] {
             let path = filled(pattern);
-            assert_eq!(containers(path.as_bytes()).0, None, "{path}");
+            assert_eq!(containers(path.as_bytes()).container, None, "{path}");
         }
         let upper = format!("/docker/{}", A.to_uppercase());
-        assert_eq!(containers(upper.as_bytes()).0, None);
+        assert_eq!(containers(upper.as_bytes()).container, None);
         let path = [b"/docker/\xff/".as_slice(), A.as_bytes()].concat();
-        assert_eq!(containers(&path).0, None);
+        assert_eq!(containers(&path).container, None);
         let long = format!("/lxc/{}", "a".repeat(LONGEST_NAME + 1));
-        assert_eq!(containers(long.as_bytes()).0, None);
+        assert_eq!(containers(long.as_bytes()).container, None);
     }
 
     #[test]
@@ -545,20 +556,20 @@ mod tests {
             "/kubepods-burstable-pod{_}.slice@x.slice/A",
         ] {
             let path = filled(pattern);
-            assert_eq!(containers(path.as_bytes()), (None, None), "{path}");
+            assert_eq!(containers(path.as_bytes()), Containers::default(), "{path}");
         }
     }
 
     proptest! {
         #[test]
         fn only_a_name_of_the_right_shape_is_a_docker_container(name in "[0-9a-g]{63,65}") {
-            let found = containers(format!("/docker/{name}").as_bytes()).0.is_some();
+            let found = containers(format!("/docker/{name}").as_bytes()).container.is_some();
             prop_assert_eq!(found, name.len() == 64 && !name.contains('g'));
         }
 
         #[test]
         fn what_is_reported_is_bounded_and_printable(path in "(/(lxc|docker|machine\\.slice|lxc\\.payload\\.|machine-)?.{0,200}){0,4}") {
-            if let Some(container) = containers(path.as_bytes()).0 {
+            if let Some(container) = containers(path.as_bytes()).container {
                 prop_assert!(container.id.len() <= LONGEST_NAME);
                 prop_assert!(container.id.bytes().all(|byte| byte.is_ascii_graphic()));
             }

@@ -14,10 +14,13 @@ mod container;
 mod pod;
 mod unit;
 
-use self::{container::containers, unit::units};
 pub use self::{
     container::{Container, Runtime},
     pod::{Pod, Qos},
+};
+use self::{
+    container::{Containers, containers},
+    unit::units,
 };
 
 /// The names in a cgroup's path.
@@ -32,6 +35,9 @@ pub struct CgroupNames {
     pub container: Option<Container>,
     /// The innermost Kubernetes pod around the cgroup.
     pub pod: Option<Pod>,
+    /// One of these two is inside another container, whose own files tell of it,
+    /// if any do.
+    pub nested: bool,
 }
 
 /// Reads a path as the kernel gives it: absolute from the root of the
@@ -41,12 +47,17 @@ pub struct CgroupNames {
 /// ([`super::cgroup::Cgroups`] keeps the result), not for each event.
 pub fn parse(path: &[u8]) -> CgroupNames {
     let units = units(path);
-    let (container, pod) = containers(path);
+    let Containers {
+        container,
+        pod,
+        nested,
+    } = containers(path);
     CgroupNames {
         unit: units.unit.map(Box::from),
         user_unit: units.user_unit.map(Box::from),
         container,
         pod,
+        nested,
     }
 }
 

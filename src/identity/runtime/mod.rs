@@ -1,0 +1,32 @@
+//! The names of containers and pods, which no cgroup's path has.
+//!
+//! They are read from files that runtimes and the kubelet keep, so no runtime's
+//! socket is needed. [`Runtimes`] is the table of what is known; a thread of its
+//! own reads the files ([`worker`], [`search`]), once for each container. A line
+//! never waits for it: the thread is asked when a container's cgroup is learned,
+//! and a line that is written before the answer has no names.
+//!
+//! Some of these files hold secrets beside the names: environment and arguments.
+//! [`pick`] takes out the wanted texts and copies nothing else, and the buffer
+//! through which a file is read is wiped ([`files`]).
+//!
+//! Whose word is it? A container of the system is looked up in files that belong
+//! to root; one below a user's own manager in those of that user alone. A
+//! container inside another one is not looked up: only the outer container's
+//! files could tell of it, and whoever made its cgroup could claim any id.
+
+mod bundle;
+mod conmon;
+mod docker;
+mod files;
+mod kubelet;
+mod names;
+mod pick;
+mod places;
+mod search;
+mod storage;
+mod subject;
+mod table;
+mod worker;
+
+pub use self::{names::ContainerNames, places::Places, subject::Subject, table::Runtimes};
