@@ -37,6 +37,15 @@ def process($host):
      else {args, args_count: (.args | length), command_line: (.args | join(" "))} end)
   | without_nulls;
 
+def container:
+  {id: .container, runtime: .container_runtime, name: (.container_name // .pod_container),
+    image: (if .image then {name: .image} else null end)}
+  | without_nulls;
+
+def orchestrator:
+  {type: "kubernetes", namespace: .pod_namespace, resource: {type: "pod", name: .pod}}
+  | without_nulls;
+
 def fatal: [.target, .recipients[]? | .fatal] | any;
 
 # Whether the kernel made a signal. It made none if a seccomp filter or supervisor
@@ -106,12 +115,12 @@ def of_type:
   * (users | if . == [] then {} else {related: {user: .}} end)
   * ((.sender // .target // {}) as $main
     | (if $main.pid then {process: ($main | process($line.hostname))} else {} end)
-    + (if $main.container then
-        {container: ({id: $main.container, runtime: $main.container_runtime} | without_nulls)}
-       else {} end))
+    + (if $main.container then {container: ($main | container)} else {} end)
+    + (if $main.pod then {orchestrator: ($main | orchestrator)} else {} end))
   * (if .target.pid then {Target: {process: (.target | process($line.hostname))}} else {} end)
   * {sigtrail: ($line
       | del(.timestamp, .seq, .hostname, .errno, .version, .kernel)
-      | if .sender then .sender |= (mapped | del(.container, .container_runtime)) else . end
+      | if .sender then .sender |= (mapped | del(.container, .container_runtime, .container_name,
+          .image, .pod, .pod_namespace, .pod_container)) else . end
       | if .target.pid then .target |= mapped else . end
       | if .sender == {} then del(.sender) else . end)}

@@ -16,7 +16,10 @@ local MAPPED = {
     start_time = true, uid = true, user = true, euid = true, effective_user = true,
     gid = true, egid = true, ppid = true, parent_comm = true,
 }
-local MAPPED_OF_SENDER = { container = true, container_runtime = true }
+local MAPPED_OF_SENDER = {
+    container = true, container_runtime = true, container_name = true, image = true,
+    pod = true, pod_namespace = true, pod_container = true,
+}
 local MAPPED_OF_LINE = {
     timestamp = true, seq = true, hostname = true, errno = true, version = true, kernel = true,
 }
@@ -141,7 +144,19 @@ function of_type.signal(line, made)
     local main = sender or line.target
     made.process = process(main, line.hostname)
     if main.container then
-        made.container = { id = main.container, runtime = main.container_runtime }
+        made.container = {
+            id = main.container,
+            runtime = main.container_runtime,
+            name = main.container_name or main.pod_container,
+            image = main.image and { name = main.image },
+        }
+    end
+    if main.pod then
+        made.orchestrator = {
+            type = "kubernetes",
+            namespace = main.pod_namespace,
+            resource = { type = "pod", name = main.pod },
+        }
     end
     if line.target.pid then
         made.Target = { process = process(line.target, line.hostname) }

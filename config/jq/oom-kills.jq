@@ -5,6 +5,7 @@
 def clean: map(tostring | gsub("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]"; "?"));
 inputs | select(.type == "signal" and .origin == "oom")
 | [.timestamp, (.target | "\(.comm) (\(.pid))",
-     .pod_uid // .container // .unit // .user_unit // .cgroup // "-"),
+     (if .pod then "\(.pod_namespace // "?")/\(.pod)" else .pod_uid end)
+       // .container_name // .container // .unit // .user_unit // .cgroup // "-"),
    (if .oom then .oom.anon_rss_kib / 1024 | floor else "-" end), .oom.oom_score_adj // "-",
    (if .sender then .sender | "\(.comm) (\(.pid))" else "-" end)] | clean | @tsv

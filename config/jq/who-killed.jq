@@ -1,6 +1,6 @@
 # Who killed it? Each signal that ended a process with this name, executable,
-# process id, unit or container (6 or more of its id's first digits), and who
-# sent it, or why the kernel did and by whose doing. A process that handles a signal
+# process id, unit, pod or container (its name, or 6 or more of its id's first
+# digits), and who sent it, or why the kernel did and by whose doing. A process that handles a signal
 # and then exits is not found.
 # usage: jq -nrf who-killed.jq --arg who nginx FILE...
 # Processes choose their names: no control character of one reaches a terminal.
@@ -10,6 +10,7 @@ def is_it:
   .comm == $who[:15] or (.pid | tostring) == $who
   or (.exe != null and (.exe == $who or (.exe | split("/") | last) == $who))
   or (.unit != null and (.unit == $who or .unit == $who + ".service"))
+  or ([.container_name, .pod_container, .pod] | any(. == $who))
   or (.container != null and ($who | length) > 5 and (.container | startswith($who)));
 def by:
   def who: "\(.sender.comm) (\(.sender.pid)) of \(.sender.parent_comm) as \(

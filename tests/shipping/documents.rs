@@ -11,11 +11,13 @@ const ECS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/ecs");
 /// The fields that are used, with their types in ECS, which are the same from
 /// 9.0 to 9.4 (generated/ecs/ecs_flat.yml); `[]` after a type means that values
 /// are always in an array.
-pub const TYPES: [(&str, &str); 41] = [
+pub const TYPES: [(&str, &str); 47] = [
     ("@timestamp", "date"),
     ("agent.type", "keyword"),
     ("agent.version", "keyword"),
     ("container.id", "keyword"),
+    ("container.image.name", "keyword"),
+    ("container.name", "keyword"),
     ("container.runtime", "keyword"),
     ("ecs.version", "keyword"),
     ("error.code", "keyword"),
@@ -33,6 +35,10 @@ pub const TYPES: [(&str, &str); 41] = [
     ("host.name", "keyword"),
     ("host.os.kernel", "keyword"),
     ("message", "match_only_text"),
+    ("orchestrator.namespace", "keyword"),
+    ("orchestrator.resource.name", "keyword"),
+    ("orchestrator.resource.type", "keyword"),
+    ("orchestrator.type", "keyword"),
     ("process.args", "keyword[]"),
     ("process.args_count", "long"),
     ("process.command_line", "wildcard"),

@@ -227,12 +227,12 @@ fn recipes_tell_signals_of_the_kernel_from_calls() {
 fn the_recipe_for_deaths_says_why() {
     let golden = format!("{GOLDEN}/lines.jsonl");
     let said = recipe("deaths.jq", &[], &[Path::new(&golden)]);
-    let container = "66221e7d988e193822a3e8368b61ad9aeabf6b5276df76daebb7ea33bccc0b87";
+    let pod = "shop/shop-7c9f-x2x";
     for line in [
         "SIGTERM\tworker (22430)\tworker.service\tcall\tkill\tcaller kill (22443)",
         "SIGSEGV\tpython3 (701)\ttrain.service\tfault\tSEGV_MAPERR\tself python3 (701)",
         "SIGINT\tvim (711)\t-\ttty\tpts3\t-",
-        &format!("SIGKILL\tjava (721)\t{container}\toom\t4032 MiB\ttrigger curl (731)"),
+        &format!("SIGKILL\tjava (721)\t{pod}\toom\t4032 MiB\ttrigger curl (731)"),
         "SIGXCPU\tcc1plus (741)\t-\trlimit\tRLIMIT_CPU\tself cc1plus (741)",
         "SIGKILL\tminer (811)\t-\tkernel\t-\t-",
     ] {
@@ -249,7 +249,7 @@ fn the_recipe_for_deaths_says_why() {
 fn the_recipe_for_the_oom_killer_finds_its_victims() {
     let golden = format!("{GOLDEN}/lines.jsonl");
     let said = recipe("oom-kills.jq", &[], &[Path::new(&golden)]);
-    let pod = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+    let pod = "shop/shop-7c9f-x2x";
     let expected = format!("{TIME}\tjava (721)\t{pod}\t4032\t936\tcurl (731)\n");
     assert_eq!(said, expected);
 }
