@@ -315,6 +315,14 @@ impl Registry {
         }
     }
 
+    /// Once a batch's cgroups are learned: waits a moment for the names of new
+    /// containers.
+    pub fn wait_for_new(&mut self) {
+        if let Some(runtimes) = &mut self.runtimes {
+            runtimes.wait_for_new();
+        }
+    }
+
     /// After each batch: does a bounded part of the work that reads files.
     pub fn end_batch(&mut self, now: Instant) {
         self.last_sender = None;

@@ -87,6 +87,7 @@ impl<'obj> Run<'obj> {
         (batch.cgroups.iter()).for_each(|cgroup| self.registry.learn_cgroup(cgroup));
         self.correlator.take(batch, self.mark_ns);
         let canaries = batch.canaries;
+        self.registry.wait_for_new();
         self.canaries += canaries;
         self.registry.host_mnt_ns = self.tracer.host_mnt_ns();
         self.note_reading();

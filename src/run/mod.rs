@@ -14,8 +14,8 @@
 //! 5. report losses, status and health, where they are due.
 //!
 //! Nothing here blocks but `poll`: the sink's worker thread and that of the names
-//! do what would. Only where a filter depends on the name of a new container, the
-//! loop waits for it, for at most a tenth of a second.
+//! do what would. For the names of a new container the loop waits, for at most 3 ms
+//! a batch, or a tenth of a second where a filter depends on them.
 
 mod cycle;
 mod end;

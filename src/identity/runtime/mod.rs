@@ -2,9 +2,10 @@
 //!
 //! They are read from files that runtimes and the kubelet keep, so no runtime's
 //! socket is needed. [`Runtimes`] is the table of what is known; a thread of its
-//! own reads the files ([`worker`], [`search`]), once for each container. A line
-//! never waits for it: the thread is asked when a container's cgroup is learned,
-//! and a line that is written before the answer has no names.
+//! own reads the files ([`worker`], [`search`]), once for each container. It is
+//! asked when a container's cgroup is learned. A batch in which a container is new
+//! waits for the answer for a few milliseconds, and so no slow disk delays lines: a
+//! line that is written before the answer has no names.
 //!
 //! Some of these files hold secrets beside the names: environment and arguments.
 //! [`pick`] takes out the wanted texts and copies nothing else, and the buffer
