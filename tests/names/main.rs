@@ -1,0 +1,11 @@
+//! Names of containers and pods, from the files of runtimes and the kubelet.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod docker;
+mod filters;
+mod hostile;
+mod secrets;
+mod sources;
+mod trees;
+mod users;
