@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use crate::{
-    record::{Lost, Recipient, Signal, Status, Target},
+    record::{Lost, Process, Recipient, Signal, Status, Target},
     text::is_steering,
 };
 
@@ -148,7 +148,36 @@ fn terminal(line: &Signal<'_>) -> Option<String> {
     name.map(shown)
 }
 
-/// How the sender is behind it, its terminal, and the limit.
+/// The pod or the container of a process, if its name is known.
+fn place(process: &Process<'_>) -> Option<String> {
+    let names = &process.names;
+    match (names.pod_namespace, names.pod) {
+        (Some(namespace), Some(pod)) => Some(format!("{}/{}", shown(namespace), shown(pod))),
+        (None, Some(pod)) => Some(shown(pod)),
+        _ => names.container_name.map(shown),
+    }
+}
+
+/// Where it comes from and goes to, if that is two places and one has a name.
+fn places(line: &Signal<'_>) -> Option<String> {
+    let from = line
+        .sender
+        .as_ref()
+        .and_then(|sender| place(&sender.process));
+    let to = (line.target.recipient.as_ref()).and_then(|target| place(&target.process));
+    match (from, to) {
+        (from, to) if from == to => None,
+        (None, Some(to)) => Some(format!("to {to}")),
+        (Some(from), None) => Some(format!("from {from}")),
+        (from, to) => Some(format!(
+            "{} to {}",
+            from.unwrap_or_default(),
+            to.unwrap_or_default()
+        )),
+    }
+}
+
+/// How the sender is behind it, its terminal, the limit, and places.
 fn notes(line: &Signal<'_>) -> String {
     let details = &line.details;
     let target = line.target.recipient.as_ref().map(|known| known.pid);
@@ -157,6 +186,7 @@ fn notes(line: &Signal<'_>) -> String {
         details.sender_role.filter(|_| is_other).map(str::to_owned),
         line.sender.as_ref().and_then(|_| terminal(line)),
         (details.limit.as_ref()).map(|limit| limit.name.to_owned()),
+        places(line),
     ]
     .into_iter()
     .flatten()

@@ -7,7 +7,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-use common::{Actor, Cgroup, Killed, cgroup_root, wait_until};
+use common::{Actor, Cgroup, Killed, cgroup_root, command, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::trees::{
@@ -286,6 +287,37 @@ fn no_names_are_looked_for_if_nobody_wants_them() {
         sigtrail.stop().assert_clean();
     }
     actor.enter(&cgroup_root());
+}
+
+#[test]
+fn lines_for_people_say_which_container_a_signal_comes_from_or_goes_to() {
+    let host = Host::new();
+    let (mut inside, id) = (Actor::start(), fresh_id());
+    host.write_docker(&id, short("we\u{1b}b"));
+    let cgroup = Cgroup::new(&format!("/docker-{id}.scope"));
+    inside.enter(cgroup.directory());
+    let outside = Actor::start();
+    let path = host.path("pretty");
+    let pid = inside.pid.to_string();
+    let args = [
+        "--pretty",
+        "-p",
+        &pid,
+        "--names-root",
+        host.root(),
+        "--duration",
+        "20m",
+    ];
+    let file = File::create(&path).unwrap();
+    let mut sigtrail = Killed(command(&args).stdout(file).spawn().unwrap());
+    let said = || fs::read_to_string(&path).unwrap();
+    wait_until("the start", || said().contains("started"));
+    wait_until("the name", || {
+        inside.make(&format!("call kill {} 0", outside.pid));
+        said().contains(r" (from we\u{1b}b)")
+    });
+    kill_process(Pid::from_child(&sigtrail.0), Signal::TERM).unwrap();
+    assert!(sigtrail.0.wait().unwrap().success());
 }
 
 /// Often the first signal of a container is its only one: the one that ends it.
