@@ -46,7 +46,7 @@ pub use crate::{
     correlate::Correlator,
     emit::Emitter,
     event::{Batch, Call, CgroupPath, Descent, Event, Exec, Image, Signal},
-    identity::{Cgroup, Cgroups, Qos, Registry, Runtime, Users},
+    identity::{Cgroup, Cgroups, ContainerNames, Qos, Registry, Runtime, Users, names_of_any},
     schema::schema,
     sink::{
         Closed, FileConfig, Fsync, Output, Patience, Refused, Rotation, Sink, SinkConfig, SinkGone,

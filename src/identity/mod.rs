@@ -29,6 +29,6 @@ pub use self::{
     lineage::Ancestor,
     path::{Qos, Runtime},
     registry::{Names, Registry},
-    runtime::{ContainerNames, Places, Runtimes},
+    runtime::{ContainerNames, Places, Runtimes, names_of_any},
     user::Users,
 };

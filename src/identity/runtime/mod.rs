@@ -31,3 +31,21 @@ mod table;
 mod worker;
 
 pub use self::{names::ContainerNames, places::Places, subject::Subject, table::Runtimes};
+
+/// What a file says, whichever kind of file it is taken for; for the fuzzer.
+pub fn names_of_any(file: &[u8], id: &str) -> Vec<ContainerNames> {
+    let text = String::from_utf8_lossy(file);
+    [
+        docker::names(file, true),
+        bundle::names(file, true),
+        bundle::names(file, false),
+        storage::names(file, id, true),
+        storage::names(file, id, false),
+        kubelet::of_pod(&text, id),
+        kubelet::of_container(&text, id),
+        Some(conmon::pod_names(&text)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
