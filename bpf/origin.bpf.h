@@ -75,10 +75,25 @@ struct context {
 	int dead; /* past the end: its parent is being told */
 };
 
+/* Some verifiers take the argument for a pointer, which is no number to them; some for
+ * a number already.
+ */
+static __always_inline __u64 info_address(const struct signal *s)
+{
+	__u64 address;
+
+	bpf_probe_read_kernel(&address, sizeof(address), &s->info);
+	return address;
+}
+
 /* Only where the signal has_info(). */
 static __always_inline __s32 signal_code(const struct signal *s)
 {
-	return s->info->si_code;
+	struct kernel_siginfo *info = s->info;
+
+	if (bpf_ksym_exists(bpf_rdonly_cast))
+		return bpf_core_cast(info, struct kernel_siginfo)->si_code;
+	return BPF_CORE_READ(info, si_code);
 }
 
 static __always_inline int has_info(const struct signal *s)
@@ -137,7 +152,7 @@ static __always_inline int is_from_call(const struct signal *s, struct args *a)
 		return 1;
 	/* Timers keep theirs elsewhere. */
 	if (a->syscall >= SYSCALL_RT_SIGQUEUEINFO)
-		return is_on_own_stack(address_of(s->info));
+		return is_on_own_stack(info_address(s));
 	/* Seccomp and the like may signal the caller during its call. */
 	code = signal_code(s);
 	return code == SI_USER || code == SI_TKILL;
