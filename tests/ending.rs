@@ -115,7 +115,7 @@ fn a_reader_that_has_stopped_does_not_hold_up_the_end() {
 /// As long as it takes something, it is waited for.
 #[test]
 fn a_slow_reader_gets_the_last_lines() {
-    const CALLS: u64 = 5000;
+    const CALLS: u64 = 2000;
     let mut actor = Actor::named("slow");
     let mut sigtrail = Sigtrail::spawn_unread(&mut command(&actor.filter()));
     sigtrail.wait_for_bytes(1);
@@ -133,7 +133,7 @@ fn a_slow_reader_gets_the_last_lines() {
 /// A journal that is behind is waited for, also where it takes nothing for a while.
 #[test]
 fn a_service_is_more_patient_with_its_reader() {
-    const CALLS: u64 = 200;
+    const CALLS: u64 = 80;
     let manager = Manager::new();
     let mut actor = Actor::named("patient");
     let mut sigtrail = Sigtrail::spawn_unread(&mut manager.command(&actor.filter()));

@@ -10,12 +10,20 @@
 # that is absent, and `process` is the target, as in other events of processes that
 # end.
 #
+# `process.parent` is who started the process, with the first of its arguments, as long
+# as that is its parent still.
+#
 # ecs.lua makes the same documents in fluent-bit.
 
 def without_nulls: with_entries(select(.value != null));
 
-def mapped: del(.pid, .tid, .ns_pid, .comm, .exe, .args, .start_time, .uid, .user, .euid,
+def mapped: del(.pid, .tid, .ns_pid, .comm, .exe, .args, .title, .start_time, .uid, .user, .euid,
   .effective_user, .gid, .egid, .ppid, .parent_comm);
+
+def parent: (.ancestors // [] | first) as $nearest
+  | {pid: .ppid, name: .parent_comm}
+  + (if $nearest.pid == .ppid then $nearest | {executable: .exe, args} else {} end)
+  | without_nulls;
 
 def process($host):
   {
@@ -30,7 +38,8 @@ def process($host):
     real_user: ({id: (.uid | tostring), name: .user} | without_nulls),
     group: {id: (.egid // .gid | tostring)},
     real_group: {id: (.gid | tostring)},
-    parent: {pid: .ppid, name: .parent_comm},
+    parent: parent,
+    title,
     thread: (if .tid then {id: .tid} else null end)
   }
   + (if (.args // []) == [] then {}

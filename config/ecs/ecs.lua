@@ -9,10 +9,14 @@
 -- that is absent, and `process` is the target, as in other events of processes that
 -- end.
 --
+-- `process.parent` is who started the process, with the first of its arguments, as long
+-- as that is its parent still.
+--
 -- ecs.jq makes the same documents.
 
 local MAPPED = {
     pid = true, tid = true, ns_pid = true, comm = true, exe = true, args = true,
+    title = true,
     start_time = true, uid = true, user = true, euid = true, effective_user = true,
     gid = true, egid = true, ppid = true, parent_comm = true,
 }
@@ -39,6 +43,15 @@ local function without(from, keys, more)
     return rest
 end
 
+local function parent(of)
+    local made = { pid = of.ppid, name = of.parent_comm }
+    local nearest = of.ancestors and of.ancestors[1]
+    if nearest and nearest.pid == of.ppid then
+        made.executable, made.args = nearest.exe, nearest.args
+    end
+    return made
+end
+
 local function process(of, host)
     local name = of.effective_user
     if of.euid == of.uid then
@@ -55,7 +68,8 @@ local function process(of, host)
         real_user = { id = keyword(of.uid), name = of.user },
         group = { id = keyword(of.egid or of.gid) },
         real_group = { id = keyword(of.gid) },
-        parent = { pid = of.ppid, name = of.parent_comm },
+        parent = parent(of),
+        title = of.title,
         thread = of.tid and { id = of.tid },
     }
     if of.args and #of.args > 0 then

@@ -13,7 +13,9 @@ def is_it:
   or ([.container_name, .pod_container, .pod] | any(. == $who))
   or (.container != null and ($who | length) > 5 and (.container | startswith($who)));
 def by:
-  def who: "\(.sender.comm) (\(.sender.pid)) of \(.sender.parent_comm) as \(
+  # Whoever started it, and who started that.
+  def started: [.sender.ancestors[:3][]?.comm] | if . == [] then null else join(" of ") end;
+  def who: "\(.sender.comm) (\(.sender.pid)) of \(started // .sender.parent_comm) as \(
     .sender.login_user // .sender.user // .sender.uid)";
   if .syscall then who
   else "the kernel, \(.origin)"
