@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 /*
- * Makes one system call as fast as it can and says what it cost.
+ * Makes one system call, or processes, as fast as it can and says what one cost.
  *
  *	flood CALL CPU WARM_UP_MS MS
  *
@@ -15,12 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define NS_PER_MS 1000000ULL
 /* Calls between two looks at the clock. */
 #define STRIDE 64
+/* In place of a system call's number. */
+#define PROCESS (-1)
 
 static unsigned long long now_ns(void)
 {
@@ -41,6 +44,19 @@ static void do_nothing(int sig)
 	(void)sig;
 }
 
+/* A process that executes a program, which ends at once. */
+static void make_process(void)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		execl("/bin/true", "true", NULL);
+		_exit(127);
+	}
+	if (child < 0 || waitpid(child, NULL, 0) != child)
+		die("fork");
+}
+
 /* Calls for so long and says how many it were; *took_ns is how long exactly. */
 static unsigned long long flood(long nr, long arg0, long arg1, unsigned long long ns,
 				unsigned long long *took_ns)
@@ -49,7 +65,10 @@ static unsigned long long flood(long nr, long arg0, long arg1, unsigned long lon
 
 	do {
 		for (int i = 0; i < STRIDE; i++)
-			syscall(nr, arg0, arg1);
+			if (nr == PROCESS)
+				make_process();
+			else
+				syscall(nr, arg0, arg1);
 		calls += STRIDE;
 		end = now_ns();
 	} while (end - start < ns);
@@ -64,12 +83,15 @@ int main(int argc, char **argv)
 	cpu_set_t cpus;
 
 	if (argc != 5) {
-		fputs("usage: flood getppid|exists|ignored|pending|handled CPU WARM_UP_MS MS\n",
+		fputs("usage: flood getppid|process|exists|ignored|pending|handled CPU WARM_UP_MS "
+		      "MS\n",
 		      stderr);
 		return 2;
 	}
 	if (!strcmp(argv[1], "getppid")) {
 		nr = SYS_getppid;
+	} else if (!strcmp(argv[1], "process")) {
+		nr = PROCESS;
 	} else if (!strcmp(argv[1], "ignored")) {
 		sig = SIGWINCH;
 		signal(sig, SIG_IGN);

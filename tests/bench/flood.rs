@@ -13,6 +13,8 @@ use anyhow::{Context, Result, bail};
 pub enum Call {
     /// A system call that nobody traces.
     Getppid,
+    /// Fork, exec, exit and wait of a program that does nothing.
+    Process,
     /// `kill(self, 0)`: checks for existence, nothing is delivered.
     Exists,
     /// A signal that the recipient ignores.
@@ -24,7 +26,7 @@ pub enum Call {
 }
 
 impl Call {
-    /// All of them.
+    /// Those that are made in a flood of calls.
     pub const ALL: [Self; 5] = [
         Self::Getppid,
         Self::Exists,
@@ -36,6 +38,7 @@ impl Call {
     const fn name(self) -> &'static str {
         match self {
             Self::Getppid => "getppid",
+            Self::Process => "process",
             Self::Exists => "exists",
             Self::Ignored => "ignored",
             Self::Pending => "pending",
