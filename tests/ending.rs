@@ -19,7 +19,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 /// A pipe takes 64 KiB, less what whole lines leave free on each page.
-const PIPE_NEARLY_FULL: u64 = 40_000;
+const PIPE_NEARLY_FULL: u64 = 30_000;
 
 fn read(path: &Path) -> Vec<Line> {
     let mut lines = Vec::new();
