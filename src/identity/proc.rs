@@ -39,14 +39,14 @@ pub(super) fn scan(pid: u32, args: usize, cgroup_root: Option<&Path>) -> Option<
         ppid: stat.ppid,
         comm: stat.comm,
         cgroup: cgroup(pid, cgroup_root),
-        image: image(pid, args),
+        image: image(pid, args, &stat),
     };
     // It may have ended meanwhile, and another have got its pid; or it runs something
     // else by now.
     let again = Stat::read(pid)?;
     if let Some(image) = &mut scanned.image {
         if again.arg_start != stat.arg_start {
-            scanned.image = self::image(pid, args);
+            scanned.image = self::image(pid, args, &again);
         } else {
             image.arg_start = stat.arg_start;
         }
@@ -54,7 +54,7 @@ pub(super) fn scan(pid: u32, args: usize, cgroup_root: Option<&Path>) -> Option<
     (again.start_ticks == stat.start_ticks).then_some(scanned)
 }
 
-fn image(pid: u32, most_args: usize) -> Option<Image> {
+fn image(pid: u32, most_args: usize, stat: &Stat) -> Option<Image> {
     let link = format!("/proc/{pid}/exe");
     let exe = fs::read_link(&link).ok()?;
     let exe = exe.as_os_str().as_bytes();
@@ -69,7 +69,7 @@ fn image(pid: u32, most_args: usize) -> Option<Image> {
     });
     let mut args = match most_args {
         0 => Vec::new(),
-        _ => read_cmdline(pid)?,
+        _ => stat.without_end_of_title(read_cmdline(pid)?),
     };
     let truncated = args.len() > ARGS_LEN;
     args.truncate(ARGS_LEN);
@@ -101,9 +101,10 @@ fn read_cmdline(pid: u32) -> Option<Vec<u8>> {
 /// The same of this very process, as long as it runs the program whose arguments are
 /// there in its memory.
 pub(super) fn cmdline(key: Key, arg_start: u64) -> Option<Vec<u8>> {
-    let mut bytes = read_cmdline(key.pid)?;
-    bytes.truncate(ARGS_LEN);
+    let bytes = read_cmdline(key.pid)?;
     let stat = Stat::read(key.pid)?;
+    let mut bytes = stat.without_end_of_title(bytes);
+    bytes.truncate(ARGS_LEN);
     let is_same = stat.start_ticks == key.start_ns / TICK_NS && stat.arg_start == arg_start;
     (is_same && arg_start != 0).then_some(bytes)
 }
@@ -244,6 +245,8 @@ struct Stat {
     start_ticks: u64,
     /// 0 for who may not know it.
     arg_start: u64,
+    /// How long the arguments are, as they were executed.
+    arg_len: u64,
 }
 
 impl Stat {
@@ -262,6 +265,8 @@ impl Stat {
         }
         let rest = str::from_utf8(text.get(close + 1..)?).ok()?;
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+        let address = |at: usize| fields.get(at).map_or(Ok(0), |start| start.parse::<u64>());
+        let arg_start = address(45).ok()?;
         Some(Self {
             comm,
             state: *fields.first()?.as_bytes().first()?,
@@ -269,8 +274,22 @@ impl Stat {
             tty_nr: fields.get(4)?.parse::<i32>().ok()?.cast_unsigned(),
             flags: fields.get(6)?.parse().ok()?,
             start_ticks: fields.get(19)?.parse().ok()?,
-            arg_start: fields.get(45).map_or(Ok(0), |start| start.parse()).ok()?,
+            arg_start,
+            arg_len: address(46).ok()?.saturating_sub(arg_start),
         })
+    }
+
+    /// Where a title has overwritten the last NUL of the arguments, the kernel shows it
+    /// up to its own, which would make it look like an argument.
+    fn without_end_of_title(&self, mut cmdline: Vec<u8>) -> Vec<u8> {
+        if self.arg_len > 0
+            && cmdline.len() <= ARGS_LEN
+            && cmdline.len() as u64 != self.arg_len
+            && cmdline.last() == Some(&0)
+        {
+            cmdline.pop();
+        }
+        cmdline
     }
 }
 
@@ -287,6 +306,20 @@ mod tests {
         assert_eq!((stat.flags, stat.start_ticks), (4_194_560, 12345));
         assert!(Stat::parse(b"7 (a").is_none());
         assert!(Stat::parse(b"").is_none());
+    }
+
+    #[test]
+    fn a_title_longer_than_the_arguments_has_no_end_like_theirs() {
+        let zeros = "0 ".repeat(25);
+        let text = format!("7 (a) S 3 7 7 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 12345 {zeros}100 106");
+        let stat = Stat::parse(text.as_bytes()).unwrap();
+        assert_eq!((stat.arg_start, stat.arg_len), (100, 6));
+        let shown = |cmdline: &[u8]| stat.without_end_of_title(cmdline.to_vec());
+        assert_eq!(shown(b"nginx\0"), b"nginx\0");
+        assert_eq!(shown(b"nginx: master process\0"), b"nginx: master process");
+        assert_eq!(shown(b"ng: w\0"), b"ng: w\0");
+        assert_eq!(shown(b"n: w\0"), b"n: w");
+        assert_eq!(shown(b""), b"");
     }
 
     #[test]
