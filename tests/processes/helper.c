@@ -17,6 +17,9 @@
 
 extern char **environ;
 
+/* Where a victim says that it runs, if that is open. */
+#define READY 100
+
 static char *self;
 
 static void check(int ok, const char *what)
@@ -41,23 +44,35 @@ static void wait_for_start(void)
 	check(read(0, &byte, 1) == 1, "start");
 }
 
-/* Each returns when the child has executed the program. */
-static pid_t spawn(char **args)
+static pid_t spawn(char **args, posix_spawn_file_actions_t *actions)
 {
 	pid_t pid;
 
-	errno = posix_spawn(&pid, args[0], NULL, NULL, args, environ);
+	errno = posix_spawn(&pid, args[0], actions, NULL, args, environ);
 	check(!errno, "posix_spawn");
 	return pid;
 }
 
+/* Waits until the victim runs itself: its exec goes on for a moment after its parent
+ * does. */
 static pid_t spawn_victim(int number)
 {
-	char text[16];
+	char text[16], byte;
 	char *args[] = { self, "victim", text, NULL };
+	posix_spawn_file_actions_t actions;
+	int ready[2];
+	pid_t pid;
 
 	snprintf(text, sizeof(text), "%d", number);
-	return spawn(args);
+	check(!pipe2(ready, O_CLOEXEC), "pipe2");
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, ready[1], READY);
+	pid = spawn(args, &actions);
+	posix_spawn_file_actions_destroy(&actions);
+	close(ready[1]);
+	check(read(ready[0], &byte, 1) == 1, "ready");
+	close(ready[0]);
+	return pid;
 }
 
 static void end(pid_t pid, int signal)
@@ -97,7 +112,7 @@ static void storm(int count, int every)
 			if (!pid)
 				_exit(0);
 		} else {
-			spawn(args);
+			spawn(args, NULL);
 		}
 		/* A few at once. */
 		if (i % 8 == 0)
@@ -142,15 +157,15 @@ static void reuse(int count)
 
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			snprintf(text, sizeof(text), "%d", i);
+			check(dup2(ready[1], READY) == READY, "dup2");
 			if (i % 2)
 				execv(self, args);
-			close(ready[0]);
-			close(ready[1]);
+			check(write(READY, "r", 1) == 1, "ready");
 			for (;;)
 				pause();
 		}
 		close(ready[1]);
-		check(read(ready[0], &byte, 1) == 0, "ready");
+		check(read(ready[0], &byte, 1) == 1, "ready");
 		close(ready[0]);
 		end(pid, SIGKILL);
 		printf("%d %d\n", pid, i);
@@ -209,6 +224,8 @@ int main(int argc, char **argv)
 		return 0;
 	if (!strcmp(mode, "victim")) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (write(READY, "r", 1) == 1)
+			close(READY);
 		for (;;)
 			pause();
 	}
@@ -221,7 +238,7 @@ int main(int argc, char **argv)
 	}
 	/* Does not wait for its child. */
 	if (!strcmp(mode, "spawn")) {
-		spawn(argv + 2);
+		spawn(argv + 2, NULL);
 		return 0;
 	}
 	if (!strcmp(mode, "thread")) {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod ancestry;
+mod floods;
 mod victims;
 mod workers;
 
