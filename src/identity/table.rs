@@ -294,10 +294,10 @@ impl Table {
                 }
             }
         }
-        while must {
-            let Some(key) = self.overdue.pop_front() else {
-                return false;
-            };
+        if !must {
+            return false;
+        }
+        while let Some(key) = self.overdue.pop_front() {
             if self.get(key).is_some_and(|entry| entry.overdue) {
                 self.remove(key);
                 return true;
