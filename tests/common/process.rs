@@ -188,7 +188,8 @@ fn first_args(args: &Value) -> Value {
         if left == 0 {
             break;
         }
-        arg = &arg[..arg.floor_char_boundary(left)];
+        let mut ends = (0..=left.min(arg.len())).rev();
+        arg = &arg[..ends.find(|&end| arg.is_char_boundary(end)).unwrap()];
         left = left.saturating_sub(arg.len() + 3);
         first.push(arg);
     }
