@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn without_the_arguments_only_a_certain_title_is_one() {
         let certain = |cmdline: &[u8]| certain_title(cmdline).map(String::from);
-        assert_eq!(certain(b"sleep\0100\0"), None);
+        assert_eq!(certain(b"sleep\x00100\0"), None);
         assert_eq!(certain(b"bash\0"), None);
         assert_eq!(certain(b"printf\0\0text\0"), None);
         assert_eq!(certain(b"\0\0"), None);
