@@ -38,7 +38,7 @@ enum activity {
 };
 
 #define CURRENT(field)                                                                             \
-	(current_is_typed() ? bpf_get_current_task_btf()->field :                                  \
+	(current_is_typed() ? typed_current()->field :                                             \
 			      BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), field))
 
 #if defined(__TARGET_ARCH_x86)

@@ -166,7 +166,7 @@ static __always_inline void look_up_target(void *ctx, struct call *call, struct 
 		task = bpf_task_from_vpid(number);
 	if (!task)
 		return;
-	read_recipient(r, task, how & LOOKUP_PROCESS, may_ask);
+	read_recipient(r, may_ask ? on_trust(task) : task, how & LOOKUP_PROCESS, may_ask);
 	clear_outcome(r);
 	call->flags |= CALL_HAS_RECIPIENT;
 	send_cgroup_once(ctx, task, r->process.cgroup_key, slot ? &slot->target_cgroup : 0, hook);

@@ -188,7 +188,7 @@ static __always_inline __u64 address_of(const void *pointer)
 static __always_inline __u64 current_start_time(void)
 {
 	if (current_is_typed())
-		return thread_start_time(bpf_get_current_task_btf(), 1);
+		return thread_start_time(typed_current(), 1);
 	return thread_start_time((void *)bpf_get_current_task(), 0);
 }
 
@@ -197,7 +197,7 @@ static __always_inline __u32 current_ns_level(void)
 	struct task_struct *task;
 
 	if (current_is_typed())
-		return bpf_get_current_task_btf()->thread_pid->level;
+		return typed_current()->thread_pid->level;
 	task = (void *)bpf_get_current_task();
 	return BPF_CORE_READ(task, thread_pid, level);
 }
@@ -207,7 +207,7 @@ static __always_inline int is_same_session(struct task_struct *task, const int t
 {
 	const int sid = 3;
 	struct task_struct *current = (void *)bpf_get_current_task();
-	struct pid *own = current_is_typed() ? bpf_get_current_task_btf()->signal->pids[sid] :
+	struct pid *own = current_is_typed() ? typed_current()->signal->pids[sid] :
 					       BPF_CORE_READ(current, signal, pids[sid]);
 
 	return READ(typed, task, signal, pids[sid]) == own;
@@ -216,7 +216,7 @@ static __always_inline int is_same_session(struct task_struct *task, const int t
 static __always_inline void read_current(struct process *p)
 {
 	if (current_is_typed())
-		read_process(p, bpf_get_current_task_btf(), 1);
+		read_process(p, typed_current(), 1);
 	else
 		read_process(p, (void *)bpf_get_current_task(), 0);
 	bpf_get_current_comm(p->comm, sizeof(p->comm));

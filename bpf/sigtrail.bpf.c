@@ -120,7 +120,7 @@ static __always_inline struct signal signal_of(const __u64 *ctx)
 	struct signal s = {
 		.sig = ctx[0],
 		.info = (void *)ctx[1],
-		.task = (void *)ctx[2],
+		.task = on_trust((void *)ctx[2]),
 		.group = ctx[3],
 		.result = ctx[4],
 	};
@@ -220,21 +220,21 @@ int kprobe_perf(struct pt_regs *ctx)
 SEC("tp_btf/sched_process_exec")
 int process_exec(__u64 *ctx)
 {
-	return probe_exec(ctx, (void *)ctx[0]);
+	return probe_exec(ctx, on_trust((void *)ctx[0]));
 }
 
 /* (parent, child) */
 SEC("tp_btf/sched_process_fork")
 int process_fork(__u64 *ctx)
 {
-	return probe_fork(ctx, (void *)ctx[1]);
+	return probe_fork(ctx, on_trust((void *)ctx[1]));
 }
 
 /* (task, ...) */
 SEC("tp_btf/sched_process_exit")
 int thread_death(__u64 *ctx)
 {
-	return probe_death(ctx, (void *)ctx[0]);
+	return probe_death(ctx, on_trust((void *)ctx[0]));
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

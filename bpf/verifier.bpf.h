@@ -24,6 +24,23 @@ static __always_inline int current_is_typed(void)
 }
 
 /*
+ * The same pointer, whose type the verifier takes on trust (from 6.2 on). To read
+ * through it costs the program no more. The verifier then does not search the kernel's
+ * types, at each step of each path, for whether what it leads to can be trusted: that
+ * took three quarters of the time to load.
+ */
+static __always_inline struct task_struct *on_trust(struct task_struct *task)
+{
+	return bpf_ksym_exists(bpf_rdonly_cast) ? bpf_core_cast(task, struct task_struct) : task;
+}
+
+/* The current task, where the verifier knows its type. */
+static __always_inline struct task_struct *typed_current(void)
+{
+	return on_trust(bpf_get_current_task_btf());
+}
+
+/*
  * Masks a value that is below `size`, a power of two. Verifiers before 6.12 lose
  * a bounds check when the compiler moves the value, so the mask repeats it.
  */
