@@ -234,7 +234,9 @@ static __always_inline void look_up_group(void *ctx, struct call *call, struct s
 	if (!group || (!call->sig && !call->ret))
 		return;
 	members = count_members((__u64)group, call->header.time_ns);
-	if (call->sig > 0 && call->sig <= 64 && members > call->recipient_count)
+	/* A call that seccomp refuses spares nobody. */
+	if (call->sig > 0 && call->sig <= 64 && members > call->recipient_count &&
+	    !(call->flags & CALL_ENTRY_MISSING))
 		call->spared_count = members - call->recipient_count;
 	if (!call->ret && !call->spared_count)
 		return;
