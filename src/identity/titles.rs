@@ -23,7 +23,7 @@ const AFTER: Duration = Duration::from_secs(1);
 /// How long a title is used again.
 const TTL: Duration = Duration::from_secs(1);
 /// Most processes that wait for that.
-const WAITING: usize = 8192;
+const WAITING: usize = 65_536;
 /// Most that are read in a batch because it is time.
 const PER_BATCH: usize = 16;
 /// Most readings that are remembered.
@@ -68,15 +68,16 @@ impl Titles {
 
     /// Reads some titles for which it is time.
     pub fn end_batch(&mut self, table: &mut Table, now: Instant) {
-        for _ in 0..PER_BATCH {
-            let due = self.due.front().filter(|&&(_, due)| due <= now);
-            let Some(&(key, _)) = due else {
-                return;
-            };
+        let mut left = PER_BATCH;
+        while left > 0
+            && let Some(&(key, _)) = self.due.front().filter(|&&(_, due)| due <= now)
+        {
             self.due.pop_front();
+            // Most have ended by now, and cost nothing.
             if table.lives(key)
                 && let Some(image) = table.last_program(key)
             {
+                left -= 1;
                 self.read(table, key, &image, now);
             }
         }

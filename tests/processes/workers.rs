@@ -59,7 +59,7 @@ impl Server {
     fn kill_worker(&mut self, title: &'static str, signal: Signal) {
         self.wait_for_worker(title);
         // Titles are read a second after the fork.
-        let_pass(Duration::from_millis(1500));
+        let_pass(Duration::from_millis(3000));
         let pid = self.wait_for_worker(title);
         self.kill(pid, signal, Some(title));
         wait_until("its end", || process::stat(pid).is_none());
@@ -196,7 +196,7 @@ fn workers_of_nginx_have_arguments_and_titles() {
         workers = children_titled(server.pid(), WORKER);
         workers.len() == 2
     });
-    let_pass(Duration::from_millis(1500));
+    let_pass(Duration::from_millis(3000));
     server.kill_master(Signal::KILL, Some(MASTER));
     for worker in workers {
         server.kill(worker, Signal::TERM, Some(WORKER));
