@@ -11,7 +11,7 @@ const ECS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/ecs");
 /// The fields that are used, with their types in ECS, which are the same from
 /// 9.0 to 9.4 (generated/ecs/ecs_flat.yml); `[]` after a type means that values
 /// are always in an array.
-pub const TYPES: [(&str, &str); 47] = [
+pub const TYPES: [(&str, &str); 50] = [
     ("@timestamp", "date"),
     ("agent.type", "keyword"),
     ("agent.version", "keyword"),
@@ -46,6 +46,8 @@ pub const TYPES: [(&str, &str); 47] = [
     ("process.executable", "keyword"),
     ("process.group.id", "keyword"),
     ("process.name", "keyword"),
+    ("process.parent.args", "keyword[]"),
+    ("process.parent.executable", "keyword"),
     ("process.parent.name", "keyword"),
     ("process.parent.pid", "long"),
     ("process.pid", "long"),
@@ -54,6 +56,7 @@ pub const TYPES: [(&str, &str); 47] = [
     ("process.real_user.name", "keyword"),
     ("process.start", "date"),
     ("process.thread.id", "long"),
+    ("process.title", "keyword"),
     ("process.user.id", "keyword"),
     ("process.user.name", "keyword"),
     ("process.vpid", "long"),
