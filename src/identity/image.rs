@@ -33,6 +33,11 @@ impl ImageText {
         }
     }
 
+    /// Whether this, as `/proc` had it, is what that exec ran.
+    pub fn is_of_exec(&self, exec: &Self) -> bool {
+        self.arg_start == exec.arg_start && self.exe == exec.exe
+    }
+
     /// About how much memory it takes.
     pub fn bytes(&self) -> usize {
         let texts = self.exe.iter().chain(self.args.iter().flatten());

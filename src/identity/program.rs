@@ -16,6 +16,8 @@ pub struct Programs(Vec<Program>);
 struct Program {
     /// The count of execs; none if only `/proc` told of the program.
     exec_id: Option<u32>,
+    /// It was not told with the program, but is the most that it can be.
+    counted_back: bool,
     /// None for what the parent ran, as long as that is not found.
     image: Option<Rc<ImageText>>,
     /// The process executed it itself.
@@ -36,6 +38,7 @@ impl Programs {
     pub fn inherit(&mut self, exec_id: u32, image: Option<Rc<ImageText>>) {
         self.0.push(Program {
             exec_id: Some(exec_id),
+            counted_back: false,
             image,
             own: false,
         });
@@ -43,18 +46,32 @@ impl Programs {
 
     /// It executed a program. Returns the bytes of those that are forgotten for it.
     pub fn run(&mut self, exec_id: u32, image: Rc<ImageText>) -> usize {
-        // What /proc told of it is this program, or the one before it.
-        for known in &mut self.0 {
-            (known.exec_id).get_or_insert(exec_id.wrapping_sub(1));
-        }
+        let mut forgotten = 0;
+        // What /proc told of it is this program, or one before it. A later exec may
+        // have been told of first.
+        self.0.retain_mut(|known| {
+            if known.exec_id.is_some() && !known.counted_back {
+                return true;
+            }
+            let is_it = (known.image.as_ref()).is_some_and(|known| known.is_of_exec(&image));
+            if is_it {
+                forgotten += known.bytes();
+                return false;
+            }
+            let before = exec_id.wrapping_sub(1);
+            known.exec_id = Some(known.exec_id.map_or(before, |known| known.min(before)));
+            known.counted_back = true;
+            true
+        });
         let at = (self.0).partition_point(|known| known.exec_id < Some(exec_id));
         let program = Program {
             exec_id: Some(exec_id),
+            counted_back: false,
             image: Some(image),
             own: true,
         };
         self.0.insert(at, program);
-        self.shorten()
+        forgotten + self.shorten()
     }
 
     /// `/proc` told of a program. Returns the bytes of those that are forgotten for it.
@@ -62,6 +79,7 @@ impl Programs {
         self.0.retain(|program| program.image.is_some());
         self.0.push(Program {
             exec_id,
+            counted_back: false,
             image,
             own: true,
         });

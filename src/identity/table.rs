@@ -427,6 +427,40 @@ mod tests {
     }
 
     #[test]
+    fn what_proc_told_is_before_all_execs_in_whatever_order_they_come() {
+        let now = Instant::now();
+        for order in [[4, 5, 6], [5, 4, 6], [6, 5, 4]] {
+            let mut table = Table::new(16);
+            table.learn(key(1).rounded(), found("/bin/old", 0), None, now);
+            for exec_id in order {
+                let exe = format!("/bin/{exec_id}");
+                table.exec(&descent(1, 0, exec_id), running(&exe), now);
+            }
+            assert_eq!(
+                exe_of(&table, 1, 3).as_deref(),
+                Some("/bin/old"),
+                "{order:?}"
+            );
+            assert_eq!(exe_of(&table, 1, 4).as_deref(), Some("/bin/4"));
+            assert_eq!(exe_of(&table, 1, 6).as_deref(), Some("/bin/6"));
+        }
+    }
+
+    #[test]
+    fn what_proc_told_may_be_an_exec_that_is_told_of_later() {
+        let now = Instant::now();
+        let mut table = Table::new(16);
+        table.learn(key(1).rounded(), found("/bin/4", 0), None, now);
+        for exec_id in [5, 4] {
+            let exe = format!("/bin/{exec_id}");
+            table.exec(&descent(1, 0, exec_id), running(&exe), now);
+        }
+        assert_eq!(exe_of(&table, 1, 3), None);
+        assert_eq!(exe_of(&table, 1, 4).as_deref(), Some("/bin/4"));
+        assert_eq!(exe_of(&table, 1, 5).as_deref(), Some("/bin/5"));
+    }
+
+    #[test]
     fn a_child_of_a_process_that_goes_on_is_not_what_proc_told() {
         let now = Instant::now();
         let mut table = Table::new(16);
