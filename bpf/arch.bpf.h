@@ -38,8 +38,7 @@ enum activity {
 };
 
 #define CURRENT(field)                                                                             \
-	(current_is_typed() ? typed_current()->field :                                             \
-			      BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), field))
+	(current_is_typed() ? typed_current()->field : BPF_CORE_READ(current_task(), field))
 
 #if defined(__TARGET_ARCH_x86)
 
@@ -420,13 +419,13 @@ static __always_inline int has_typed_regs(void)
 /* The current thread's registers as saved at its entry into the kernel. */
 static __always_inline struct pt_regs *typed_regs(void)
 {
-	return (void *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
+	return (void *)bpf_task_pt_regs((void *)current_task_btf());
 }
 
 /* The same before 5.15; 0 if they cannot be found. */
 static __always_inline struct pt_regs *probed_regs(void)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = current_task();
 	struct pt_regs *regs =
 		BPF_CORE_READ(task, stack) + STACK_SIZE - bpf_core_type_size(struct pt_regs);
 

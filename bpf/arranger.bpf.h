@@ -79,7 +79,7 @@ __u32 registers_written;
 /* Whether the current process may signal this one, by their users. */
 static __always_inline int may_signal(struct task_struct *task)
 {
-	const struct task_struct *current = (void *)bpf_get_current_task();
+	const struct task_struct *current = current_task();
 	__u32 uid = BPF_CORE_READ(current, real_cred, uid.val);
 	__u32 euid = BPF_CORE_READ(current, real_cred, euid.val);
 	__u32 target = BPF_CORE_READ(task, real_cred, uid.val);
@@ -91,7 +91,7 @@ static __always_inline void remember(void *ctx, enum arrangement kind, __u32 id,
 				     struct task_struct *task)
 {
 	const struct arrangement_key key = { .kind = kind, .id = id };
-	struct task_struct *current = (void *)bpf_get_current_task();
+	struct task_struct *current = current_task();
 	struct arranger *a = scratch(HOOK_ARRANGER, SCRATCH_CALL);
 
 	if (!a)
@@ -104,7 +104,7 @@ static __always_inline void remember(void *ctx, enum arrangement kind, __u32 id,
 
 static __always_inline int is_own(struct task_struct *task)
 {
-	return (__u32)BPF_CORE_READ(task, tgid) == bpf_get_current_pid_tgid() >> 32;
+	return (__u32)BPF_CORE_READ(task, tgid) == current_pid_tgid() >> 32;
 }
 
 /* Remembers who arranged something for another process or one of its threads. */
@@ -209,7 +209,7 @@ static __always_inline int probe_ptrace(void *ctx, __u32 request, __s32 tid)
 		return 0;
 	task = pid_task(own_find_pid(tid));
 	if (!task || !BPF_CORE_READ(task, ptrace) ||
-	    (__u32)BPF_CORE_READ(task, parent, tgid) != bpf_get_current_pid_tgid() >> 32)
+	    (__u32)BPF_CORE_READ(task, parent, tgid) != current_pid_tgid() >> 32)
 		return 0;
 	registers_written = 1;
 	remember(ctx, ARRANGED_REGISTERS, BPF_CORE_READ(task, pid), task);

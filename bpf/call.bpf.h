@@ -67,7 +67,7 @@ static __always_inline unsigned long args_info(const struct args *a)
 /* A uid as the current process's user namespace numbers it. */
 static __always_inline __u32 ns_uid(__u32 uid)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = current_task();
 	struct user_namespace *ns = BPF_CORE_READ(task, real_cred, user_ns);
 	__u32 extents;
 
@@ -117,7 +117,7 @@ static __always_inline void read_sent_info(struct call *call, unsigned long addr
 static __always_inline void correct_sent_info(struct call *call, struct kernel_siginfo *info,
 					      struct task_struct *task, unsigned long address)
 {
-	struct task_struct *sender = (void *)bpf_get_current_task();
+	struct task_struct *sender = current_task();
 	struct {
 		__s32 pid;
 		__u32 uid;
@@ -157,7 +157,7 @@ static __always_inline int is_called_pidfd(struct file *file)
 
 static __always_inline struct file *current_file(__u32 fd)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = current_task();
 	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
 	struct file **files = BPF_CORE_READ(table, fd);
 	struct file *file = 0;
@@ -192,10 +192,10 @@ static __always_inline void read_pidfd(struct call *call, __u32 flags)
 	call->pidfd_flags = flags;
 	call->pidfd_pid = 0;
 	if (call->target == PIDFD_SELF_THREAD) {
-		call->pidfd_pid = bpf_get_current_pid_tgid();
+		call->pidfd_pid = current_pid_tgid();
 		call->flags |= CALL_TO_THREAD;
 	} else if (call->target == PIDFD_SELF_THREAD_GROUP) {
-		call->pidfd_pid = bpf_get_current_pid_tgid() >> 32;
+		call->pidfd_pid = current_pid_tgid() >> 32;
 	} else {
 		struct file *file = current_file(call->target);
 

@@ -23,50 +23,44 @@ struct {
 } cgroups SEC(".maps");
 
 /* The memory controller's cgroup, which counts where the default hierarchy is not used. */
-static __always_inline struct cgroup *memory_cgroup(struct task_struct *task, __u32 *hierarchy)
+static __always_inline struct cgroup *memory_cgroup(struct task_struct *task, const int typed)
 {
-	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	const __u32 controller = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
+	struct css_set *set = READ(typed, task, cgroups);
 	struct cgroup_subsys_state *css = 0;
-	struct cgroup *cgroup;
 
-	*hierarchy = 0;
 	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
-		return BPF_CORE_READ(set, dfl_cgrp);
+		return READ(typed, set, dfl_cgrp);
+	if (typed)
+		return set->subsys[controller]->cgroup;
 	bpf_probe_read_kernel(&css, sizeof(css),
 			      (void *)set + bpf_core_field_offset(struct css_set, subsys) +
-				      bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) *
-					      sizeof(css));
-	cgroup = BPF_CORE_READ(css, cgroup);
-	*hierarchy = BPF_CORE_READ(cgroup, root, hierarchy_id);
-	return cgroup;
-}
-
-/* Ids are unique within a hierarchy only. The default hierarchy is number 0. */
-static __always_inline __u64 memory_cgroup_key(struct task_struct *task)
-{
-	__u32 hierarchy;
-	struct cgroup *cgroup = memory_cgroup(task, &hierarchy);
-
-	return BPF_CORE_READ(cgroup, kn, id) ^ (__u64)hierarchy << 56;
+				      controller * sizeof(css));
+	return BPF_CORE_READ(css, cgroup);
 }
 
 static __always_inline struct cgroup *task_cgroup(struct task_struct *task)
 {
 	struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
-	__u32 hierarchy;
 
-	return BPF_CORE_READ(cgroup, level) > 0 ? cgroup : memory_cgroup(task, &hierarchy);
+	return BPF_CORE_READ(cgroup, level) > 0 ? cgroup : memory_cgroup(task, 0);
 }
 
 /*
  * The key of the cgroup in the default hierarchy; where it is the root of that
- * (cgroup v1), the key of the memory controller's.
+ * (cgroup v1), the key of the memory controller's. Ids are unique within a hierarchy
+ * only. The default hierarchy is number 0.
  */
 static __always_inline __u64 task_cgroup_key(struct task_struct *task, const int typed)
 {
-	if (READ(typed, task, cgroups, dfl_cgrp, level) > 0)
-		return READ(typed, task, cgroups, dfl_cgrp, kn, id);
-	return memory_cgroup_key(task);
+	struct cgroup *cgroup = READ(typed, task, cgroups, dfl_cgrp);
+	__u64 hierarchy = 0;
+
+	if (!READ(typed, cgroup, level)) {
+		cgroup = memory_cgroup(task, typed);
+		hierarchy = READ(typed, cgroup, root, hierarchy_id);
+	}
+	return READ(typed, cgroup, kn, id) ^ hierarchy << 56;
 }
 
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node)

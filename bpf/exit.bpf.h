@@ -41,7 +41,7 @@
 static __always_inline void send_call(void *ctx, struct call *call, struct slot *slot,
 				      enum hook hook)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = current_task();
 	__u64 size = sizeof(*call);
 
 	read_current(&call->sender);
@@ -99,7 +99,7 @@ static __always_inline void finish_call(void *ctx, struct call *call, struct slo
  */
 static __always_inline int are_registers_restored(const struct args *a, __s32 ret)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = current_task();
 
 	return ret > 0 || (restores_argument() && ret == (__s32)a->arg[0] &&
 			   BPF_CORE_READ(task, pending.signal.sig[0]) >> (SIGSYS - 1) & 1);

@@ -54,7 +54,7 @@ static __always_inline int wants_signal(const struct filters *f, __s32 sig)
 static __always_inline int wants_sender(const struct filters *f)
 {
 	if (f->sets & (1 << FILTER_SENDER_PID) &&
-	    !number_in_set(f, FILTER_SENDER_PID, bpf_get_current_pid_tgid() >> 32))
+	    !number_in_set(f, FILTER_SENDER_PID, current_pid_tgid() >> 32))
 		return 0;
 	if (f->sets & (1 << FILTER_SENDER_UID) &&
 	    !number_in_set(f, FILTER_SENDER_UID, bpf_get_current_uid_gid()))
@@ -92,7 +92,7 @@ static __always_inline int wants_call(const struct filters *f, enum syscall_kind
 static __always_inline int is_canary(enum syscall_kind syscall, __s32 target, __s32 sig)
 {
 	return sig == canary_sig && syscall == SYSCALL_KILL && target > 0 &&
-	       (__u32)target == own_pid && bpf_get_current_pid_tgid() >> 32 == own_pid;
+	       (__u32)target == own_pid && current_pid_tgid() >> 32 == own_pid;
 }
 
 /* Whether a filter is about the target. */

@@ -82,7 +82,7 @@ static __always_inline void read_tty_owner(struct generated *g, struct tty_struc
 
 static __always_inline void read_tty(struct generated *g, struct task_struct *task)
 {
-	struct task_struct *current = (void *)bpf_get_current_task();
+	struct task_struct *current = current_task();
 	struct tty_struct *tty = BPF_CORE_READ(task, signal, tty);
 
 	/* A terminal that hangs up has left its session's leader already. */
@@ -199,9 +199,9 @@ static __always_inline void send_cgroups(void *ctx, const struct generated *g,
 					 const struct signal *s, enum hook hook)
 {
 	const struct recipient *r = &g->recipient;
-	struct task_struct *current = (void *)bpf_get_current_task();
+	struct task_struct *current = current_task();
 
-	if (g->role != ROLE_NONE && g->sender.tid == (__u32)bpf_get_current_pid_tgid()) {
+	if (g->role != ROLE_NONE && g->sender.tid == (__u32)current_pid_tgid()) {
 		send_cgroup_once(ctx, current, g->sender.cgroup_key, 0, hook);
 	}
 	send_cgroup_once(ctx, s->task, r->process.cgroup_key, 0, hook);
@@ -216,7 +216,7 @@ static __always_inline int fill_generated(struct generated *g, const struct sign
 	g->origin = origin_of(s, c);
 	g->role = role_of(g->origin, c);
 	g->sig = s->sig;
-	g->tid = bpf_get_current_pid_tgid();
+	g->tid = current_pid_tgid();
 	g->flags = s->group ? 0 : GENERATED_TO_THREAD;
 	__builtin_memset(g->tty, 0, sizeof(g->tty));
 	if (has_info(s)) {

@@ -78,7 +78,7 @@ static __always_inline struct task_struct *typed_pid_task(__u64 address)
 /* The struct pid of a number in the current process's namespace of this level. */
 static __always_inline struct pid *current_find_pid(__s32 number, __u32 level)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = current_task();
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);
 
 	if (!bpf_core_field_exists(struct pid_namespace, idr))
@@ -210,7 +210,7 @@ __noinline __u64 count_members(__u64 group, __u64 time_ns)
 static __always_inline struct pid *called_group(const struct call *call)
 {
 	const int pgid = 2;
-	struct task_struct *sender = (void *)bpf_get_current_task();
+	struct task_struct *sender = current_task();
 
 	if (call->syscall == SYSCALL_PIDFD_SEND_SIGNAL)
 		return current_find_pid(call->pidfd_pid, 0);

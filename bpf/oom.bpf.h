@@ -20,7 +20,7 @@ static __always_inline int probe_oom(struct trace_event_raw_mark_victim *ctx)
 	record->header.time_ns = bpf_ktime_get_ns();
 	record->header.kind = RECORD_OOM;
 	record->victim_tid = ctx->pid;
-	record->tid = bpf_get_current_pid_tgid();
+	record->tid = current_pid_tgid();
 	record->has_figures = 0;
 	if (bpf_core_field_exists(ctx->total_vm)) {
 		record->has_figures = 1;

@@ -126,7 +126,7 @@ static __always_inline void read_context(struct context *c, const struct signal 
 	c->dead = 0;
 	if (in_interrupt)
 		return;
-	c->self = bpf_get_current_pid_tgid() >> 32 == (__u32)s->task->tgid;
+	c->self = current_pid_tgid() >> 32 == (__u32)s->task->tgid;
 	c->exiting = (flags & PF_EXITING) != 0;
 	c->dead = c->exiting && CURRENT(exit_state) != 0;
 	/* A kernel thread's registers are zero, and 0 is a system call. */
@@ -198,7 +198,7 @@ static __always_inline enum origin origin_by_code(const struct signal *s, const 
 /* Whether the current process is the init of its pid namespace. */
 static __always_inline int is_namespace_init(void)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = current_task();
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);
 	struct pid_namespace *ns = read_upid(pid, BPF_CORE_READ(pid, level)).ns;
 

@@ -134,7 +134,7 @@ static __always_inline void read_process(struct process *p, struct task_struct *
 /* Only the kernel side may look at process 1 whatever the poller's capabilities. */
 static __always_inline void find_host_mnt_ns(void)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = current_task();
 	struct pid *pid;
 
 	if (host_mnt_ns)
@@ -170,18 +170,14 @@ __noinline __u64 find_thread(__u64 signal_struct, __u64 signals)
 }
 
 /*
- * The address in a pointer. To the verifier a pointer is no number, but the difference
- * of two is one, and so is what is read from memory.
+ * The address in a pointer of the kernel's. To the verifier a pointer is no number, but
+ * what is left of one that was overwritten in part is. Such an address begins with ff.
  */
 static __always_inline __u64 address_of(const void *pointer)
 {
-	__u64 address = (__u64)pointer;
+	volatile __u64 address = (__u64)pointer;
 
-	if (current_is_typed()) {
-		asm volatile("%0 -= %1" : "+r"(address) : "r"(bpf_get_current_task_btf()));
-		return address + bpf_get_current_task();
-	}
-	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
+	((volatile __u8 *)&address)[7] = 0xff;
 	return address;
 }
 
@@ -189,7 +185,7 @@ static __always_inline __u64 current_start_time(void)
 {
 	if (current_is_typed())
 		return thread_start_time(typed_current(), 1);
-	return thread_start_time((void *)bpf_get_current_task(), 0);
+	return thread_start_time(current_task(), 0);
 }
 
 static __always_inline __u32 current_ns_level(void)
@@ -198,7 +194,7 @@ static __always_inline __u32 current_ns_level(void)
 
 	if (current_is_typed())
 		return typed_current()->thread_pid->level;
-	task = (void *)bpf_get_current_task();
+	task = current_task();
 	return BPF_CORE_READ(task, thread_pid, level);
 }
 
@@ -206,7 +202,7 @@ static __always_inline __u32 current_ns_level(void)
 static __always_inline int is_same_session(struct task_struct *task, const int typed)
 {
 	const int sid = 3;
-	struct task_struct *current = (void *)bpf_get_current_task();
+	struct task_struct *current = current_task();
 	struct pid *own = current_is_typed() ? typed_current()->signal->pids[sid] :
 					       BPF_CORE_READ(current, signal, pids[sid]);
 
@@ -218,7 +214,7 @@ static __always_inline void read_current(struct process *p)
 	if (current_is_typed())
 		read_process(p, typed_current(), 1);
 	else
-		read_process(p, (void *)bpf_get_current_task(), 0);
+		read_process(p, current_task(), 0);
 	bpf_get_current_comm(p->comm, sizeof(p->comm));
 }
 

@@ -52,7 +52,7 @@ static __always_inline enum disposition read_disposition(struct task_struct *tas
 static __always_inline void read_recipient(struct recipient *r, struct task_struct *task, int group,
 					   const int typed)
 {
-	struct task_struct *sender = (void *)bpf_get_current_task();
+	struct task_struct *sender = current_task();
 	__u32 level = current_ns_level();
 	struct task_struct *leader;
 	struct pid *own, *pid;

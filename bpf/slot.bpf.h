@@ -91,7 +91,7 @@ static __always_inline const struct filters *slot_filters(const struct slot *slo
 /* The slot of the call that the current thread is in; 0 if its entry was missed. */
 static __always_inline struct slot *current_slot(void)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
+	__u32 tid = current_pid_tgid();
 	struct slot *slot = bpf_map_lookup_elem(&inflight, &tid);
 
 	if (!slot || slot->state == SLOT_IDLE || slot->start_time != current_start_time())
@@ -104,7 +104,7 @@ static const struct slot new_slot;
 /* The current thread's slot, for a call that begins; 0 if the map has no room. */
 static __always_inline struct slot *take_slot(void)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
+	__u32 tid = current_pid_tgid();
 	struct slot *slot = bpf_map_lookup_elem(&inflight, &tid);
 	struct counters *c;
 

@@ -34,10 +34,44 @@ static __always_inline struct task_struct *on_trust(struct task_struct *task)
 	return bpf_ksym_exists(bpf_rdonly_cast) ? bpf_core_cast(task, struct task_struct) : task;
 }
 
+/*
+ * What a helper without arguments returns, if that is always the same in one run of a
+ * program. Unlike a call by the helper's name, the compiler may leave out a second one.
+ * Where returns are slow (on AMD's Zen, to keep speculation safe), a call costs ten
+ * nanoseconds.
+ */
+#define ANSWER_OF(type, helper)                                                                    \
+	({                                                                                         \
+		type answer;                                                                       \
+		asm("call %[id]\n%[answer] = r0"                                                   \
+		    : [answer] "=r"(answer)                                                        \
+		    : [id] "i"(helper)                                                             \
+		    : "r0", "r1", "r2", "r3", "r4", "r5");                                         \
+		answer;                                                                            \
+	})
+
+static __always_inline __u64 current_pid_tgid(void)
+{
+	return ANSWER_OF(__u64, BPF_FUNC_get_current_pid_tgid);
+}
+
+static __always_inline struct task_struct *current_task(void)
+{
+	return ANSWER_OF(struct task_struct *, BPF_FUNC_get_current_task);
+}
+
+/* Only if current_is_typed(). */
+static __always_inline struct task_struct *current_task_btf(void)
+{
+	return ANSWER_OF(struct task_struct *, BPF_FUNC_get_current_task_btf);
+}
+
 /* The current task, where the verifier knows its type. */
 static __always_inline struct task_struct *typed_current(void)
 {
-	return on_trust(bpf_get_current_task_btf());
+	if (bpf_ksym_exists(bpf_rdonly_cast))
+		return bpf_core_cast(current_task(), struct task_struct);
+	return current_task_btf();
 }
 
 /*

@@ -70,8 +70,10 @@ enum {
 #define SIGIO 29
 #define SIGSYS 31
 
-/* Looked up by name: a kernel that lacks one lacks the helper. */
+/* A kernel lacks those helpers that it has no name for. */
 enum bpf_func_id {
+	BPF_FUNC_get_current_pid_tgid = 14,
+	BPF_FUNC_get_current_task = 35,
 	BPF_FUNC_get_current_task_btf = 158,
 	BPF_FUNC_task_pt_regs = 175,
 };

@@ -163,7 +163,7 @@ static __always_inline struct recipient_record *start_recipient(const struct cal
 	record->header.time_ns = bpf_ktime_get_ns();
 	record->header.kind = RECORD_RECIPIENT;
 	record->call_time_ns = call->header.time_ns;
-	record->tid = bpf_get_current_pid_tgid();
+	record->tid = current_pid_tgid();
 	return record;
 }
 
