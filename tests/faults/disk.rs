@@ -316,7 +316,7 @@ fn a_limit_on_file_sizes_is_counted_and_no_death() {
     let mut actor = Actor::named("fsize");
     let metrics = Metrics::new();
     let mut run = Command::new("bash");
-    run.args(["-c", r#"ulimit -f 100; exec "$0" "$@""#])
+    run.args(["-c", r#"ulimit -f 200; exec "$0" "$@""#])
         .arg(command::<&str>(&[]).get_program())
         .args(actor.filter())
         .args(metrics.options())
@@ -324,8 +324,8 @@ fn a_limit_on_file_sizes_is_counted_and_no_death() {
         .arg(&path);
     let daemon = Daemon::run(&path, &mut run);
     let mut calls = actor.flood(1, 1, 2000);
-    wait_until("the limit", || size(&path) == 100 << 10);
-    // What comes later would not fit into the next file either.
+    wait_until("the limit", || size(&path) == 200 << 10);
+    // The queue is full now, and fits into the next file with what comes later.
     metrics.wait_for_calls(calls);
     // As an administrator helps himself.
     let old = directory.path().join("lines.1");

@@ -12,6 +12,8 @@ use std::{
 
 use common::{Actor, Daemon, Run, directory, files, timed, wait_until};
 
+use super::Stop;
+
 const LINES: u64 = 1_000_000;
 
 /// What fluent-bit's tail does: it knows files by their inodes, looks for new
@@ -98,6 +100,7 @@ fn a_million_lines_over_many_files_are_each_there_once_for_followers_too() {
     let ended = AtomicBool::new(false);
     let followed = AtomicU64::new(0);
     let (run, follower) = thread::scope(|scope| {
+        let follow = Stop(&ended);
         let follower = scope.spawn(|| {
             let mut follower = Follower::default();
             while !ended.load(Ordering::Acquire) {
@@ -110,8 +113,9 @@ fn a_million_lines_over_many_files_are_each_there_once_for_followers_too() {
         let mut calls = 0;
         let ((), took) = timed(|| {
             while calls < LINES + LINES / 10 {
-                calls += actor.flood(2, 1, LINES / 20);
-                // Bursts at full speed; who is not followed is lost.
+                // Bursts at full speed, as long as the queue has room for the longest
+                // lines; who is not followed is lost.
+                calls += actor.flood(2, 1, LINES / 100);
                 wait_until("the follower", || {
                     followed.load(Ordering::Acquire) >= calls / 10 * 9
                 });
@@ -119,7 +123,7 @@ fn a_million_lines_over_many_files_are_each_there_once_for_followers_too() {
         });
         println!("the flood took {took:?}");
         daemon.finish();
-        ended.store(true, Ordering::Release);
+        drop(follow);
         let run = Run::read(files(&path));
         run.assert_law(calls);
         (run, follower.join().unwrap())
