@@ -86,6 +86,7 @@ impl Correlator {
         }
         for signal in &batch.generated {
             let signal = self.arrangers.complete(*signal);
+            self.victims.expect(&signal);
             self.orderer.push(Signal::Generated(signal));
         }
         for recipient in &batch.recipients {
@@ -123,6 +124,11 @@ impl Correlator {
         for call in self.joiner.overdue() {
             self.orderer.push(Signal::Call(call));
         }
+    }
+
+    /// Up to when signals can be released, if all up to `horizon_ns` have come.
+    pub fn horizon(&mut self, horizon_ns: u64) -> u64 {
+        self.victims.horizon(horizon_ns)
     }
 
     /// Hands out, oldest first, all signals up to `horizon_ns`: each with the

@@ -96,7 +96,7 @@ impl<'obj> Run<'obj> {
         self.emitter.account(losses, before_ns);
         self.emitter.start_batch();
 
-        let horizon_ns = self.mark_ns.saturating_sub(slack_ns);
+        let horizon_ns = (self.correlator).horizon(self.mark_ns.saturating_sub(slack_ns));
         self.release(horizon_ns);
         self.report(canaries, horizon_ns);
         self.registry.end_batch(Instant::now());

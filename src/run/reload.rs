@@ -21,7 +21,7 @@ impl Run<'_> {
             (Err(one), Err(other)) => (State::ReloadFailed, Some(format!("{one}; {other:#}"))),
         };
         // Calls that are held back come after it, and are not older.
-        let now_ns = self.mark_ns.saturating_sub(SLACK_NS);
+        let now_ns = (self.correlator).horizon(self.mark_ns.saturating_sub(SLACK_NS));
         self.status(state, reason.as_deref(), now_ns);
         self.health.service().ready();
     }
