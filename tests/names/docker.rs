@@ -2,16 +2,18 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Stdio},
 };
 
-use common::{DEADLINE, Sigtrail, directory, wait_until, wait_until_within};
+use common::{DEADLINE, Sigtrail, wait_until, wait_until_within};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tempfile::TempDir;
 
-use super::{secrets::assert_kept, trees::names};
+use super::{
+    room::{Room, printed_by},
+    secrets::assert_kept,
+    trees::names,
+};
 
 /// Docker writes to places that no option moves: a key, the state of its shims,
 /// plugins. In a mount namespace of its own it has others there.
@@ -23,20 +25,14 @@ exec dockerd "$@""#;
 
 /// A running dockerd. What it made goes with it.
 struct Docker {
-    room: TempDir,
+    room: Room,
     daemon: Child,
-    /// Where its containers' cgroups are, in every hierarchy.
-    parent: String,
 }
 
 impl Docker {
     fn start() -> Self {
-        let room = directory();
-        let at = |name: &str| room.path().join(name);
-        // By its directory for temporary files tests/leftovers knows a run.
-        let run = std::env::temp_dir();
-        let run = run.file_name().unwrap().to_str().unwrap().to_owned();
-        let parent = format!("sigtrail-{run}-{}-docker.slice", std::process::id());
+        let room = Room::new("docker");
+        let at = |name: &str| room.at(name);
         let log = fs::File::create(at("log")).unwrap();
         let mut command = Command::new("unshare");
         command
@@ -51,7 +47,7 @@ impl Docker {
             .arg("--host")
             .arg(format!("unix://{}", at("sock").display()))
             .arg("--cgroup-parent")
-            .arg(format!("/{parent}/docker"))
+            .arg(format!("/{}/docker", room.parent))
             .args(["--storage-driver", "vfs"])
             .args(["--exec-opt", "native.cgroupdriver=cgroupfs"])
             // The machine's network stays as it is.
@@ -60,13 +56,9 @@ impl Docker {
             .stdout(log.try_clone().unwrap())
             .stderr(log);
         let daemon = command.spawn().unwrap();
-        let mut docker = Self {
-            room,
-            daemon,
-            parent,
-        };
+        let mut docker = Self { room, daemon };
         wait_until("dockerd", || {
-            let log = fs::read_to_string(docker.at("log")).unwrap();
+            let log = fs::read_to_string(docker.room.at("log")).unwrap();
             assert!(docker.daemon.try_wait().unwrap().is_none(), "{log}");
             docker
                 .command(&["version"])
@@ -78,44 +70,27 @@ impl Docker {
         docker
     }
 
-    fn at(&self, name: &str) -> PathBuf {
-        self.room.path().join(name)
-    }
-
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new("docker");
         command
             .args(args)
             .env(
                 "DOCKER_HOST",
-                format!("unix://{}", self.at("sock").display()),
+                format!("unix://{}", self.room.at("sock").display()),
             )
-            .env("DOCKER_CONFIG", self.room.path())
+            .env("DOCKER_CONFIG", self.room.at(""))
             .env("DOCKER_BUILDKIT", "0");
         command
     }
 
     #[track_caller]
     fn run(&self, args: &[&str]) -> String {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = self.command(args).output().unwrap();
-        let said = String::from_utf8_lossy(&stderr);
-        assert!(status.success(), "docker {args:?}: {said}");
-        String::from_utf8(stdout).unwrap().trim().to_owned()
+        printed_by(&mut self.command(args))
     }
 
     /// Makes an image of one program and nothing else.
     fn build(&self, tag: &str, labels: &str) {
-        const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/names/kills.c");
-        let context = self.at("context");
-        fs::create_dir(&context).unwrap();
-        let mut compiler = Command::new("cc");
-        compiler.args(["-static", "-Wall", "-Werror", SOURCE, "-o"]);
-        let status = compiler.arg(context.join("kills")).status();
-        assert!(status.unwrap().success());
+        let context = self.room.context();
         let file = format!("FROM scratch\nCOPY kills /kills\nLABEL {labels}\nCMD [\"/kills\"]\n");
         fs::write(context.join("Dockerfile"), file).unwrap();
         self.run(&["build", "--quiet", "--tag", tag, context.to_str().unwrap()]);
@@ -136,20 +111,13 @@ impl Drop for Docker {
         self.end();
         // It ends its own containerd, which takes a while.
         let _ = self.daemon.wait();
-        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-        for line in mounts.lines().filter(|line| line.contains(" cgroup")) {
-            let root = line.split(' ').nth(1).unwrap_or_default();
-            let parent = Path::new(root).join(&self.parent);
-            let _ = fs::remove_dir(parent.join("docker"));
-            let _ = fs::remove_dir(parent);
-        }
     }
 }
 
 #[test]
 fn dockers_containers_have_their_names_and_keep_their_secrets() {
     let docker = Docker::start();
-    let secret = format!("st-secret-{}", docker.parent);
+    let secret = format!("st-secret-{}", docker.room.parent);
     let name = format!("st-web-{}", std::process::id());
     // What an image says of pods is nothing: a label is anybody's.
     docker.build(
@@ -176,7 +144,7 @@ fn dockers_containers_have_their_names_and_keep_their_secrets() {
         .run(&["inspect", "-f", "{{.State.Pid}}", &name])
         .parse()
         .unwrap();
-    let data = docker.at("data");
+    let data = docker.room.at("data");
     let args = |filter: &str| {
         let data = data.to_str().unwrap().to_owned();
         [
