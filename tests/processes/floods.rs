@@ -7,10 +7,11 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use common::{DEADLINE, Daemon, Killed, directory, last_of, lost, wait_until_within};
+use common::{DEADLINE, Daemon, Killed, directory, last_of, lost, process, wait_until_within};
+use rustix::process::Pid;
 use serde_json::{Value, json};
 
-use crate::{canonical, helper};
+use crate::{canonical, count_of, helper};
 
 /// A helper that waits for its start.
 struct Flood(Killed);
@@ -94,12 +95,23 @@ fn victim(number: i64) -> Value {
     json!([helper(), "victim", number.to_string()])
 }
 
+/// A figure of a process's memory, in KiB.
+fn memory(pid: Pid, figure: &str) -> u64 {
+    let pid = pid.as_raw_nonzero().get().into();
+    let value = process::status_field(pid, figure).unwrap();
+    value.strip_suffix(" kB").unwrap().parse().unwrap()
+}
+
+/// Numbers of processes are used again after at most 32,768 on most small machines.
 #[test]
-fn thirty_thousand_short_lives_make_no_name_wrong() {
-    const COUNT: &str = "30000";
+fn many_short_lives_make_no_name_wrong_and_take_no_more_memory() {
+    const EVERY: usize = 30;
+    /// What a table of 1024 entries has, texts included, is far less.
+    const MORE_KIB: u64 = 16 << 10;
+    let count = count_of("SIGTRAIL_TEST_LIVES", 30_000);
     let directory = directory();
     let path = directory.path().join("lines");
-    let mut flood = Flood::new(&["storm", COUNT, "30"]);
+    let mut flood = Flood::new(&["storm", &count.to_string(), &EVERY.to_string()]);
     let pid = flood.pid();
     let daemon = Daemon::start(
         &path,
@@ -112,9 +124,13 @@ fn thirty_thousand_short_lives_make_no_name_wrong() {
             "1s",
         ],
     );
+    let before = memory(daemon.pid(), "VmRSS");
     flood.go();
     let victims = flood.victims();
-    assert_eq!(victims.len(), 1000);
+    assert_eq!(victims.len(), count / EVERY);
+    let (after, most) = (memory(daemon.pid(), "VmRSS"), memory(daemon.pid(), "VmHWM"));
+    println!("memory: {before} KiB before, {after} KiB after, {most} KiB at most");
+    assert!(most <= before + MORE_KIB);
     daemon.finish();
     check(&path, &victims, victim);
     let text = fs::read_to_string(&path).unwrap();

@@ -5,11 +5,12 @@
 
 mod ancestry;
 mod floods;
+mod server;
 mod victims;
 mod workers;
 
 use std::{
-    collections::HashMap, fs, os::unix::ffi::OsStrExt, path::PathBuf, process::Command,
+    collections::HashMap, env, fs, os::unix::ffi::OsStrExt, path::PathBuf, process::Command,
     sync::OnceLock, thread, time::Duration,
 };
 
@@ -21,6 +22,11 @@ fn helper() -> &'static str {
     static HELPER: OnceLock<PathBuf> = OnceLock::new();
     let helper = HELPER.get_or_init(|| common::compiled_folder("processes", &["-static"]));
     helper.to_str().unwrap()
+}
+
+/// How many of something a test makes: what this variable says, if it is set.
+fn count_of(variable: &str, usual: usize) -> usize {
+    env::var(variable).map_or(usual, |count| count.parse().expect("a number is needed"))
 }
 
 fn own_pid() -> String {

@@ -2,119 +2,19 @@
 
 use std::{
     fs,
-    os::unix::process::CommandExt,
-    path::PathBuf,
-    process::{Command, Stdio},
-    time::Duration,
+    io::{Read, Write},
+    os::unix::{net::UnixStream, process::CommandExt},
+    path::{Path, PathBuf},
+    process::Command,
 };
 
-use common::{Killed, Sigtrail, directory, process, wait_until};
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use common::{DEADLINE, Sigtrail, directory, process, wait_until};
+use rustix::process::Signal;
 
-use crate::{by_target, canonical, children_titled, let_pass, start, strings};
-
-/// What a line must say of a server's process.
-struct Worker {
-    pid: i64,
-    signal: Signal,
-    title: Option<&'static str>,
-}
-
-struct Server {
-    process: Killed,
-    args: Vec<String>,
-    killed: Vec<Worker>,
-}
-
-impl Server {
-    fn start(command: &mut Command) -> Self {
-        let words = [command.get_program()]
-            .into_iter()
-            .chain(command.get_args());
-        let args = words
-            .map(|word| word.to_str().unwrap().to_owned())
-            .collect();
-        let quiet = command.stdin(Stdio::null()).stdout(Stdio::null());
-        Self {
-            process: start(quiet.stderr(Stdio::null())),
-            args,
-            killed: Vec::new(),
-        }
-    }
-
-    fn pid(&self) -> i64 {
-        self.process.0.id().into()
-    }
-
-    fn wait_for_worker(&self, title: &str) -> i64 {
-        let mut found = None;
-        wait_until(title, || {
-            found = children_titled(self.pid(), title).pop();
-            found.is_some()
-        });
-        found.unwrap()
-    }
-
-    fn kill_worker(&mut self, title: &'static str, signal: Signal) {
-        self.wait_for_worker(title);
-        // Titles are read a second after the fork.
-        let_pass(Duration::from_millis(3000));
-        let pid = self.wait_for_worker(title);
-        self.kill(pid, signal, Some(title));
-        wait_until("its end", || process::stat(pid).is_none());
-    }
-
-    fn kill_master(&mut self, signal: Signal, title: Option<&'static str>) {
-        self.kill(self.pid(), signal, title);
-        wait_until("its end", || self.process.0.try_wait().unwrap().is_some());
-    }
-
-    fn kill(&mut self, pid: i64, signal: Signal, title: Option<&'static str>) {
-        let number = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-        kill_process(number, signal).unwrap();
-        self.killed.push(Worker { pid, signal, title });
-    }
-
-    /// Each has its line. If sigtrail is `older` than the server, it has seen what was
-    /// executed; if not, a title is all that is left of the arguments.
-    #[track_caller]
-    fn check(&self, sigtrail: Sigtrail, older: bool) {
-        let ended = sigtrail.stop();
-        ended.assert_clean();
-        let lines = by_target(ended.signals());
-        for worker in &self.killed {
-            let own = |line: &&Value| line["sender"]["pid"] == std::process::id();
-            let line = lines[&worker.pid].iter().find(own).unwrap();
-            let target = &line["target"];
-            assert_eq!(line["signal_number"], worker.signal.as_raw());
-            assert_eq!(target["exe"], canonical(&self.args[0]), "{line}");
-            let title = target["title"].as_str();
-            assert_eq!(title.is_some(), worker.title.is_some(), "{line}");
-            let is_it = |title: &str| title.starts_with(worker.title.unwrap());
-            assert!(title.is_none_or(is_it), "{line}");
-            let source = (!older).then_some("proc");
-            assert_eq!(target["exe_source"].as_str(), source, "{line}");
-        }
-        // What the server's processes did to each other, too.
-        for line in lines.values().flatten() {
-            for side in [&line["sender"], &line["target"]] {
-                self.check_args(line, side, older);
-            }
-        }
-    }
-
-    #[track_caller]
-    fn check_args(&self, line: &Value, side: &Value, older: bool) {
-        if side["exe"].as_str() != Some(&canonical(&self.args[0])) {
-            return;
-        }
-        match side.get("args") {
-            Some(args) => assert_eq!(strings(args), self.args, "{line}"),
-            None => assert!(!older && side["title"].is_string(), "{line}"),
-        }
-    }
-}
+use crate::{
+    children_titled,
+    server::{Server, Witnesses},
+};
 
 /// By what the sender or target is, so that other tests' are left out.
 fn trace(comm: &str) -> Sigtrail {
@@ -146,17 +46,23 @@ fn workers_of_postgresql_have_arguments_and_titles() {
     let older = trace("postgres");
     let mut server = Server::start(command("postgres").args(["-h", "", "-k"]).arg(path));
     server.wait_for_worker("postgres: logical replication launcher");
-    let younger = trace("postgres");
-    server.kill_worker("postgres: logical replication launcher", Signal::TERM);
+    let mut witnesses = Witnesses {
+        older,
+        younger: trace("postgres"),
+    };
+    server.kill_worker(
+        &mut witnesses,
+        "postgres: logical replication launcher",
+        Signal::TERM,
+    );
     // The master ends the others, and starts new ones.
-    server.kill_worker("postgres: walwriter", Signal::KILL);
+    server.kill_worker(&mut witnesses, "postgres: walwriter", Signal::KILL);
     server.wait_for_worker("postgres: walwriter");
     server.wait_for_worker("postgres: logical replication launcher");
-    server.kill_worker("postgres: checkpointer", Signal::KILL);
+    server.kill_worker(&mut witnesses, "postgres: checkpointer", Signal::KILL);
     server.wait_for_worker("postgres: walwriter");
     server.kill_master(Signal::INT, None);
-    server.check(older, true);
-    server.check(younger, false);
+    server.check(witnesses);
 }
 
 /// Number and group of a user.
@@ -185,18 +91,24 @@ fn workers_of_nginx_have_arguments_and_titles() {
     let older = trace("nginx");
     let mut server = Server::start(&mut command);
     server.wait_for_worker(WORKER);
-    let younger = trace("nginx");
-    server.kill_worker(WORKER, Signal::TERM);
-    server.kill_worker(WORKER, Signal::KILL);
+    let mut witnesses = Witnesses {
+        older,
+        younger: trace("nginx"),
+    };
+    server.kill_worker(&mut witnesses, WORKER, Signal::TERM);
+    server.kill_worker(&mut witnesses, WORKER, Signal::KILL);
     server.wait_for_worker(WORKER);
-    server.kill_worker(WORKER, Signal::KILL);
+    server.kill_worker(&mut witnesses, WORKER, Signal::KILL);
     // Its workers outlive it if it is killed.
     let mut workers = Vec::new();
     wait_until("two workers", || {
         workers = children_titled(server.pid(), WORKER);
         workers.len() == 2
     });
-    let_pass(Duration::from_millis(3000));
+    witnesses.wait_for_title(server.pid(), MASTER);
+    for worker in &workers {
+        witnesses.wait_for_title(*worker, WORKER);
+    }
     server.kill_master(Signal::KILL, Some(MASTER));
     for worker in workers {
         server.kill(worker, Signal::TERM, Some(WORKER));
@@ -204,6 +116,78 @@ fn workers_of_nginx_have_arguments_and_titles() {
             process::stat(worker).is_none_or(|stat| stat[0] == "Z")
         });
     }
-    server.check(older, true);
-    server.check(younger, false);
+    server.check(witnesses);
+}
+
+/// A title is 15 bytes of a thread's name, too.
+fn trace_gunicorn() -> Sigtrail {
+    let comms = ["gunicorn", "gunicorn: maste", "gunicorn: worke"];
+    Sigtrail::start(&comms.map(|comm| ["--target-comm", comm]).concat())
+}
+
+/// Asks the server for a page: its worker is ready to be signalled if it answers.
+fn wait_for_answer(socket: &Path) {
+    let mut stream = None;
+    wait_until("the server", || {
+        stream = UnixStream::connect(socket).ok();
+        stream.is_some()
+    });
+    let mut stream = stream.unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+}
+
+/// Runs gunicorn with a module of that text in place of what sets its titles, if
+/// there is one, and ends its worker twice and then its master.
+fn end_gunicorn(setproctitle: Option<&str>) {
+    const APP: &str = "def app(environ, start_response):
+    start_response('200 OK', [])
+    return []
+";
+    const WORKER: &str = "gunicorn: worker [app:app]";
+    const PYTHON: &str = "/usr/bin/python3";
+    let directory = directory();
+    let path = directory.path();
+    fs::write(path.join("app.py"), APP).unwrap();
+    if let Some(text) = setproctitle {
+        fs::write(path.join("setproctitle.py"), text).unwrap();
+    }
+    let mut command = Command::new("/usr/bin/gunicorn");
+    command.args(["-w", "1", "-b", "unix:socket", "app:app"]);
+    command.current_dir(path).env("PYTHONPATH", path);
+
+    let older = trace_gunicorn();
+    let mut server = Server::start_script(PYTHON, &mut command);
+    wait_for_answer(&path.join("socket"));
+    let mut witnesses = Witnesses {
+        older,
+        younger: trace_gunicorn(),
+    };
+    for signal in [Signal::TERM, Signal::KILL] {
+        match setproctitle {
+            None => server.kill_worker(&mut witnesses, WORKER, signal),
+            Some(_) => {
+                let pid = server.wait_for_worker(PYTHON);
+                server.kill(pid, signal, None);
+                wait_until("its end", || process::stat(pid).is_none());
+            }
+        }
+        wait_for_answer(&path.join("socket"));
+    }
+    let title = "gunicorn: master [app:app]";
+    server.kill_master(Signal::TERM, setproctitle.is_none().then_some(title));
+    server.check(witnesses);
+}
+
+#[test]
+fn workers_of_gunicorn_have_arguments_and_titles() {
+    end_gunicorn(None);
+}
+
+#[test]
+fn workers_of_gunicorn_without_titles_have_arguments() {
+    end_gunicorn(Some("raise ImportError"));
 }
