@@ -2,6 +2,7 @@
 //! filled.
 
 use std::{
+    path::PathBuf,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -20,8 +21,10 @@ use crate::event::{Batch, Image, Process, Source};
 
 /// Most readings of `/proc` in one batch, for processes that are not in the table.
 const PROC_BUDGET: u32 = 64;
-/// Most processes in one batch that the first reading of `/proc` has found.
+/// Most processes in one batch that a reading of all of `/proc` has found.
 const SCANNED_PER_BATCH: usize = 256;
+/// How long after a reading of all of `/proc` the next one may begin.
+const SCAN_PAUSE: Duration = Duration::from_secs(5);
 /// Most processes in one upkeep that are looked for in `/proc`, to see if they live.
 const SWEPT: usize = 2048;
 
@@ -30,8 +33,12 @@ const SWEPT: usize = 2048;
 pub struct Processes {
     table: Table,
     titles: Titles,
-    /// The first reading of `/proc`, while it lasts.
+    /// A reading of all of `/proc`, while it lasts: at the start, and after losses.
     scan: Option<Scan>,
+    /// When the last one began, and whether there were losses since.
+    scanned: Option<Instant>,
+    incomplete: bool,
+    cgroup_root: Option<PathBuf>,
     /// Where to go on looking for processes that have ended unnoticed.
     sweep: Option<Key>,
     gaps: u64,
@@ -48,6 +55,9 @@ impl Processes {
             table: Table::new(capacity),
             titles: Titles::new(),
             scan: None,
+            scanned: None,
+            incomplete: false,
+            cgroup_root: None,
             sweep: None,
             gaps: 0,
             args,
@@ -63,9 +73,15 @@ impl Processes {
     /// Reads those that are there already. Waits for them for this long; the rest is
     /// taken between batches.
     pub fn scan(&mut self, patience: Duration, cgroups: &mut Cgroups) {
-        let root = cgroups.root().map(Into::into);
-        self.scan = Scan::start(self.args, root);
+        self.cgroup_root = cgroups.root().map(Into::into);
+        self.start_scan(Instant::now());
         self.take_scanned(usize::MAX, Instant::now() + patience, cgroups);
+    }
+
+    fn start_scan(&mut self, now: Instant) {
+        self.incomplete = false;
+        self.scanned = Some(now);
+        self.scan = Scan::start(self.args, self.cgroup_root.clone());
     }
 
     fn take_scanned(&mut self, most: usize, deadline: Instant, cgroups: &mut Cgroups) {
@@ -109,8 +125,11 @@ impl Processes {
             image,
             title,
         };
+        let is_new = self.table.last_program(key).is_none();
         self.table.learn(key, found, exec_id, now);
-        self.titles.expect(key, now);
+        if is_new {
+            self.titles.expect(key, now);
+        }
     }
 
     /// Takes what the kernel has told of processes. `gaps` is how many of its records
@@ -132,9 +151,10 @@ impl Processes {
         for end in &batch.ends {
             self.table.end(Key::new(end.pid, end.start_ns), now);
         }
-        // Some may have ended unnoticed.
+        // Some may have come, or ended, unnoticed.
         if gaps > self.gaps {
             self.gaps = gaps;
+            self.incomplete = true;
             self.sweep.get_or_insert_default();
         }
     }
@@ -210,6 +230,16 @@ impl Processes {
     pub fn refresh(&mut self, now: Instant) {
         self.table.trim(now);
         self.sweep(now);
+        self.rescan(now);
+    }
+
+    /// Looks for processes that have come unnoticed. Nobody could read of them once a
+    /// signal has ended them.
+    fn rescan(&mut self, now: Instant) {
+        let is_due = |began| now.duration_since(began) >= SCAN_PAUSE;
+        if self.incomplete && self.scan.is_none() && self.scanned.is_none_or(is_due) {
+            self.start_scan(now);
+        }
     }
 
     /// Looks for processes whose ends have not been reported.

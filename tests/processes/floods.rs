@@ -7,11 +7,17 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use common::{DEADLINE, Daemon, Killed, directory, last_of, lost, process, wait_until_within};
-use rustix::process::Pid;
+use common::{
+    DEADLINE, Daemon, Killed, Sigtrail, directory, last_of, lost, process, wait_until,
+    wait_until_within,
+};
+use rustix::{
+    process::{Pid, Signal, kill_process},
+    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
+};
 use serde_json::{Value, json};
 
-use crate::{canonical, count_of, helper};
+use crate::{canonical, count_of, helper, start};
 
 /// A helper that waits for its start.
 struct Flood(Killed);
@@ -226,4 +232,55 @@ fn a_fork_bomb_takes_no_line_from_others() {
     daemon.finish();
     check(&path, &victims, victim);
     println!("{}", last_of(&path, "stopped"));
+}
+
+/// Starts a flood on one CPU, whose ring nobody reads, and then a shell. Neither has
+/// been reported when it returns.
+fn start_unnoticed(sigtrail: &Sigtrail, shell: &mut Command) -> Killed {
+    sigtrail.suspend();
+    let usual = sched_getaffinity(None).unwrap();
+    let mut one = CpuSet::new();
+    one.set((0..CpuSet::MAX_CPU).find(|&cpu| usual.is_set(cpu)).unwrap());
+    sched_setaffinity(None, &one).unwrap();
+    let mut flood = Flood::new(&["storm", "2000", "2001"]);
+    flood.go();
+    assert_eq!(flood.victims(), []);
+    let shell = start(shell);
+    sched_setaffinity(None, &usual).unwrap();
+    sigtrail.signal(Signal::CONT);
+    shell
+}
+
+/// A signal that ends it is too late to read of it.
+#[test]
+fn who_came_while_a_ring_was_full_is_known_before_its_first_signal() {
+    const SCRIPT: &str = "while read -r pid; do /bin/kill -0 $pid; done";
+    let args = ["/bin/sh", "-c", SCRIPT];
+    let own = process::comm(rustix::thread::gettid().as_raw_nonzero().get().into());
+    let mut sigtrail = Sigtrail::start(&[
+        "--ring-size",
+        "512K",
+        "--sender-comm",
+        "kill",
+        "--sender-comm",
+        &own,
+    ]);
+    let mut command = Command::new(args[0]);
+    let mut shell = start_unnoticed(&sigtrail, command.args(&args[1..]).stdin(Stdio::piped()));
+    let pid = shell.0.id();
+    // As an ancestor, it is not read of.
+    let mut stdin = shell.0.stdin.take().unwrap();
+    wait_until("its name", || {
+        writeln!(stdin, "{}", std::process::id()).unwrap();
+        let line = sigtrail.wait_for(|line| line["sender"]["ppid"] == pid);
+        let nearest = &line["sender"]["ancestors"][0];
+        nearest["pid"] == pid && nearest["exe"] == canonical(args[0])
+    });
+    kill_process(Pid::from_child(&shell.0), Signal::KILL).unwrap();
+    let line = sigtrail.wait_for(|line| line["target"]["pid"] == pid);
+    let target = &line["target"];
+    assert_eq!(target["exe"], canonical(args[0]), "{line}");
+    assert_eq!(target["args"], json!(args), "{line}");
+    assert_eq!(target["exe_source"], "proc", "{line}");
+    sigtrail.stop().assert_clean();
 }
