@@ -286,7 +286,7 @@ impl Table {
             match self.entries.get_mut(&key) {
                 Some(entry) if entry.children > 0 => {
                     entry.overdue = true;
-                    self.overdue.push_back(key);
+                    self.note_overdue(key);
                 }
                 _ => {
                     self.remove(key);
@@ -304,6 +304,15 @@ impl Table {
             }
         }
         false
+    }
+
+    /// Most are forgotten with their last child, so their keys here are of no use.
+    fn note_overdue(&mut self, key: Key) {
+        if self.overdue.len() > 2 * self.entries.len() {
+            let entries = &self.entries;
+            (self.overdue).retain(|key| entries.get(key).is_some_and(|entry| entry.overdue));
+        }
+        self.overdue.push_back(key);
     }
 
     /// Forgets a process, and ancestors of it that were kept for it alone.
@@ -522,6 +531,25 @@ mod tests {
         table.end(key(4), now);
         table.trim(now + KEEP);
         assert_eq!((table.len(), table.text), (0, 0));
+    }
+
+    #[test]
+    fn parents_that_end_before_their_children_leave_nothing_behind() {
+        let mut now = Instant::now();
+        let mut table = Table::new(1024);
+        for pid in (2..2000).step_by(2) {
+            table.exec(&descent(pid, 1, 1), running("/bin/sh"), now);
+            table.fork(&descent(pid + 1, pid, 1), now);
+            table.end(key(pid), now);
+            now += KEEP;
+            table.trim(now);
+            assert_eq!(table.len(), 2);
+            table.end(key(pid + 1), now);
+            now += KEEP;
+            table.trim(now);
+            assert_eq!(table.len(), 0);
+        }
+        assert!(table.overdue.len() < 16);
     }
 
     #[test]
