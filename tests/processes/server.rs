@@ -129,7 +129,10 @@ impl Server {
         // What the server's processes did to each other, too.
         for line in lines.values().flatten() {
             for side in [&line["sender"], &line["target"]] {
-                self.check_args(line, side, older);
+                // Another server of this kind may run.
+                if side["pid"] == self.pid() || side["ppid"] == self.pid() {
+                    self.check_args(line, side, older);
+                }
             }
         }
     }
@@ -138,6 +141,7 @@ impl Server {
     fn check_killed(&self, line: &Value, worker: &Worker, older: bool) {
         let target = &line["target"];
         assert_eq!(target["exe"], self.exe, "{line}");
+        self.check_args(line, target, older);
         let source = (!older).then_some("proc");
         assert_eq!(target["exe_source"].as_str(), source, "{line}");
         let title = target["title"].as_str();
