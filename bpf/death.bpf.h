@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* How a thread ends, and the call that it was in. */
+/* How a thread ends and the call that it was in; how a process ends. */
 #ifndef SIGTRAIL_DEATH_BPF_H
 #define SIGTRAIL_DEATH_BPF_H
 
 #include "vmlinux.h"
 
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
 #include "arch.bpf.h"
+#include "cgroup.bpf.h"
 #include "event.h"
 #include "exit.bpf.h"
+#include "filter.bpf.h"
 #include "lifecycle.bpf.h"
 #include "maps.bpf.h"
+#include "process.bpf.h"
 
 #define PF_SIGNALED 0x400
 
@@ -34,13 +40,85 @@ static __always_inline void death_by_sigsys(void *ctx, struct task_struct *task)
 		finish_unseen(ctx, &a, -ENOSYS, HOOK_DEATH);
 }
 
+/*
+ * The signal that wait(2) gives for the init of a pid namespace in which reboot(2) was
+ * called; 0 for all others.
+ */
+static __always_inline __u32 reboot_signal(struct task_struct *leader)
+{
+	struct pid *pid = leader->thread_pid;
+	__u32 level = pid->level;
+	struct pid_namespace *ns;
+
+	if (!level)
+		return 0;
+	ns = read_upid(pid, level).ns;
+	if (BPF_CORE_READ(ns, child_reaper, tgid) != leader->tgid)
+		return 0;
+	return BPF_CORE_READ(ns, reboot);
+}
+
+/* What wait(2) gives for a process whose last thread this is. */
+static __always_inline __u32 wait_status(struct task_struct *task)
+{
+	if (task->signal->flags & SIGNAL_GROUP_EXIT)
+		return task->signal->group_exit_code;
+	return task->group_leader->exit_code;
+}
+
+/* Seccomp ends a process without a signal in its strict mode, and up to 5.10 always. */
+static __always_inline int is_by_seccomp(struct task_struct *task, __u32 sig)
+{
+	return !(task->flags & PF_SIGNALED) &&
+	       (sig == SIGSYS || (sig == SIGKILL && task->seccomp.mode & 1));
+}
+
+/* Sends the end of a process that a signal ended. */
+static __always_inline void send_exit(void *ctx, struct task_struct *task, __u64 end_ns,
+				      __u32 status)
+{
+	struct exit_record *record = scratch(HOOK_DEATH, SCRATCH_CALL);
+	__u32 reboot;
+
+	if (!record)
+		return;
+	reboot = reboot_signal(task->group_leader);
+	record->end_ns = end_ns;
+	record->status = reboot ? reboot : status;
+	record->flags = reboot ? EXIT_BY_REBOOT : 0;
+	if (is_by_seccomp(task, status & 0x7f))
+		record->flags = EXIT_BY_SECCOMP;
+	read_process(&record->process, task, 1);
+	read_comm(record->process.comm, task->group_leader, 1);
+	find_host_mnt_ns();
+	send_cgroup_once(ctx, task, record->process.cgroup_key, 0, HOOK_DEATH);
+	record->header.time_ns = bpf_ktime_get_ns();
+	record->header.kind = RECORD_EXIT;
+	send_record(ctx, &record->header, sizeof(*record), HOOK_DEATH);
+}
+
+/* A thread ends; the process does with its last one. */
+static __always_inline void probe_end(void *ctx, struct task_struct *task)
+{
+	__u64 end_ns;
+	__u32 status;
+
+	if (task->signal->live.counter)
+		return;
+	end_ns = bpf_ktime_get_boot_ns();
+	status = wait_status(task);
+	if (status & 0x7f && trace_state == TRACE_ON && current_filters()->exits != EXITS_NONE)
+		send_exit(ctx, task, end_ns, status);
+	send_end(ctx, task, end_ns, status);
+}
+
 /* The end of a thread. */
 static __always_inline int probe_death(void *ctx, struct task_struct *task)
 {
 	if (trace_state == TRACE_ON && (task->exit_code & 0x7f) == SIGSYS)
 		death_by_sigsys(ctx, task);
 	if (follows_processes())
-		send_end(ctx, task);
+		probe_end(ctx, task);
 	return 0;
 }
 

@@ -53,6 +53,8 @@ enum record_kind {
 	RECORD_FORK = 10,
 	/* A process has ended. */
 	RECORD_END = 11,
+	/* A signal has ended a process. Also sent as RECORD_END. */
+	RECORD_EXIT = 12,
 };
 
 struct header {
@@ -367,11 +369,28 @@ struct fork_record {
 	struct descent process;
 };
 
+/* The end of a process. */
 struct end_record {
 	struct header header;
 	__u64 start_ns;
+	__u64 end_ns; /* CLOCK_BOOTTIME, as `start_ns` */
 	__u32 tgid;
-	__u32 pad;
+	__u32 status; /* as wait(2) gives it */
+};
+
+enum exit_flag {
+	/* A filter of seccomp, or its strict mode, ended the process, and no signal did. */
+	EXIT_BY_SECCOMP = 1 << 0,
+	/* reboot(2) in its pid namespace ended it. */
+	EXIT_BY_REBOOT = 1 << 1,
+};
+
+struct exit_record {
+	struct header header;
+	__u64 end_ns;
+	__u32 status;
+	enum exit_flag flags;
+	struct process process;
 };
 
 struct cgroup_record {
@@ -405,7 +424,10 @@ struct counters {
 	__u64 interrupt_taken; /* signal_interrupt took the last signal of an interrupt */
 	__u64 lifecycle_seq; /* records of execs, forks and ends that it tried to send */
 	__u64 lifecycle_absent; /* of these, refused because this CPU has no ring */
-	__u64 pad[7]; /* no two CPUs share a cache line */
+	__u64 exits_full; /* exits, as the three of calls */
+	__u64 exits_absent;
+	__u64 exits_error;
+	__u64 pad[4]; /* no two CPUs share a cache line */
 };
 
 _Static_assert(sizeof(struct counters) == 192, "three cache lines a CPU");
@@ -431,6 +453,15 @@ enum kernel_signals {
 	/* Those that end or stop a process, or cross from one user to another. */
 	KERNEL_SIGNALS_DEADLY = 1,
 	KERNEL_SIGNALS_ALL = 2,
+};
+
+/* Which ends of processes are recorded. */
+enum exits {
+	EXITS_NONE = 0,
+	/* Those by a signal. */
+	EXITS_KILLED = 1,
+	/* Also those of processes that had been asked to end. The poller knows which. */
+	EXITS_ALL = 2,
 };
 
 enum filter_kind {
@@ -461,6 +492,8 @@ struct filters {
 	__u8 bank; /* the bank of its sets in the map */
 	__u8 pad[2];
 	enum kernel_signals kernel_signals;
+	enum exits exits;
+	__u32 pad2;
 };
 
 #endif

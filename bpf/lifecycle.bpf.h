@@ -100,16 +100,18 @@ static __always_inline int probe_fork(void *ctx, struct task_struct *child)
 	return 0;
 }
 
-/* A thread ends; the process does with its last one. */
-static __always_inline void send_end(void *ctx, struct task_struct *task)
+/* A process has ended. */
+static __always_inline void send_end(void *ctx, struct task_struct *task, __u64 end_ns,
+				     __u32 status)
 {
 	struct end_record *record = scratch(HOOK_LIFECYCLE, SCRATCH_CALL);
 
-	if (!record || task->signal->live.counter)
+	if (!record)
 		return;
 	record->start_ns = task->group_leader->start_boottime;
+	record->end_ns = end_ns;
 	record->tgid = task->tgid;
-	record->pad = 0;
+	record->status = status;
 	send_lifecycle(ctx, &record->header, RECORD_END, sizeof(*record));
 }
 

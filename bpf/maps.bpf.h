@@ -52,6 +52,7 @@ union scratch {
 	struct exec_record exec;
 	struct fork_record fork;
 	struct end_record end;
+	struct exit_record exit;
 	struct cgroup_record cgroup;
 	struct recipient_record recipient;
 	struct generated generated;
@@ -114,16 +115,23 @@ static __always_inline struct counters *cpu_counters(void)
 
 static __always_inline void count_refused(struct counters *c, enum record_kind kind, long err)
 {
-	int is_call = kind == RECORD_CALL;
+	int is_full = err == -ENOSPC, is_absent = err == -ENOENT || err == -EOPNOTSUPP;
 
-	if (!is_call && kind != RECORD_SIGNAL)
+	switch (kind) {
+	case RECORD_CALL:
+		*(is_full ? &c->ring_full : is_absent ? &c->ring_absent : &c->ring_error) += 1;
+		break;
+	case RECORD_SIGNAL:
+		*(is_full   ? &c->signals_full :
+		  is_absent ? &c->signals_absent :
+			      &c->signals_error) += 1;
+		break;
+	case RECORD_EXIT:
+		*(is_full ? &c->exits_full : is_absent ? &c->exits_absent : &c->exits_error) += 1;
+		break;
+	default:
 		c->other_refused++;
-	else if (err == -ENOSPC)
-		*(is_call ? &c->ring_full : &c->signals_full) += 1;
-	else if (err == -ENOENT || err == -EOPNOTSUPP)
-		*(is_call ? &c->ring_absent : &c->signals_absent) += 1;
-	else
-		*(is_call ? &c->ring_error : &c->signals_error) += 1;
+	}
 }
 
 /* Completes a record's header and sends it. Returns 0 if the ring took it. */

@@ -180,6 +180,7 @@ struct nsproxy {
 struct pid_namespace {
 	struct idr idr;
 	struct task_struct *child_reaper;
+	int reboot;
 	struct ns_common ns;
 };
 
@@ -352,6 +353,7 @@ struct signal_struct {
 	int nr_threads;
 	atomic_t live;
 	unsigned int flags;
+	int group_exit_code;
 	int group_stop_count;
 	struct list_head thread_head;
 	struct pid *pids[4];
@@ -372,6 +374,10 @@ union __sifields {
 struct kernel_siginfo {
 	int si_code;
 	union __sifields _sifields;
+};
+
+struct seccomp {
+	int mode;
 };
 
 struct task_struct {
@@ -408,6 +414,7 @@ struct task_struct {
 	struct mm_struct *mm;
 	struct files_struct *files;
 	struct css_set *cgroups;
+	struct seccomp seccomp;
 };
 
 /* As BTF has them: on 6.1 with PREEMPT_RT, trace_entry has one member more. */

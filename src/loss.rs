@@ -1,4 +1,4 @@
-//! Calls and other signals that have no line: how many, why, and how many of them
+//! Calls, other signals and exits that have no line: how many, why, and how many of them
 //! the stream has reported.
 
 /// What has no line. Each has books of its own.
@@ -8,17 +8,20 @@ pub enum What {
     Calls,
     /// Signals that no call sent.
     Signals,
+    /// Exits: ends of processes that have to do with a signal.
+    Exits,
 }
 
 impl What {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Calls, Self::Signals];
+    pub const ALL: [Self; 3] = [Self::Calls, Self::Signals, Self::Exits];
 
     /// The name in the records.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Calls => "calls",
             Self::Signals => "signals",
+            Self::Exits => "exits",
         }
     }
 }
@@ -130,6 +133,12 @@ pub struct Counters {
     /// Signals that an interrupt made and that no program saw because the kernel
     /// skipped it. How many of them were wanted is not known.
     pub signals_skipped: u64,
+    /// Exits lost: their CPU's ring was full.
+    pub exits_full: u64,
+    /// Exits lost: their CPU had no ring.
+    pub exits_absent: u64,
+    /// Exits lost: the ring refused them for another reason.
+    pub exits_error: u64,
     /// Other records that the rings refused: a recipient of a group, which the
     /// line of its call counts, or an image or cgroup, which is sent again.
     pub other_refused: u64,
@@ -144,6 +153,9 @@ impl Counters {
             + self.signals_full
             + self.signals_absent
             + self.signals_error
+            + self.exits_full
+            + self.exits_absent
+            + self.exits_error
             + self.other_refused
     }
 }
@@ -200,14 +212,14 @@ impl Losses {
             .map_or(0, |account| account.total)
     }
 
-    /// How many were lost for this reason, of both kinds.
+    /// How many were lost for this reason, of all kinds.
     pub fn total_for(&self, reason: Reason) -> u64 {
         (What::ALL.iter())
             .map(|&what| self.total_of(Entry::new(what, reason)))
             .sum()
     }
 
-    /// How many were lost, of both kinds.
+    /// How many were lost, of all kinds.
     pub fn total(&self) -> u64 {
         self.accounts.iter().map(|account| account.total).sum()
     }

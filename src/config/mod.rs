@@ -103,6 +103,7 @@ impl Config {
             failed: self.failed,
             fatal: self.fatal,
             kernel_signals: self.kernel_signals,
+            exits: self.exits,
         }
     }
 

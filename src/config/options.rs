@@ -28,7 +28,7 @@ use crate::{
     names::SignalSet,
     select::{ContainerPattern, PodPattern, UnitPattern},
     sink::{Fsync, SinkConfig},
-    trace::{Args, Attach, KernelSignals},
+    trace::{Args, Attach, Exits, KernelSignals},
 };
 
 /// The sample file: each key with its default, explained.
@@ -171,6 +171,15 @@ options! {
             change: Filter,
         }
 
+        /// Which ends of processes to record: by a signal (killed), or also those of
+        /// processes that were asked to end [default: none]
+        #[arg(value_name = "WHICH")]
+        exits: Exits {
+            default: Exits::None,
+            file: "\"none\", \"killed\" or \"all\"",
+            change: Filter,
+        }
+
         /// Only senders in this systemd unit [.service may be omitted; * and ? are
         /// wildcards; repeatable]
         #[arg(value_name = "UNIT")]
@@ -276,6 +285,25 @@ options! {
         /// limits of other processes, tracers [true or false] [default: true]
         #[arg(value_name = "BOOL")]
         arrangers: bool { default: true, file: "true or false", change: Restart }
+
+        /// Signals that ask a process to end: a comma list
+        /// [default: SIGHUP,SIGINT,SIGQUIT,SIGTERM]
+        #[arg(value_name = "LIST", allow_hyphen_values = true)]
+        asking: SignalSet {
+            default: SignalSet::ASKING,
+            file: "a comma list of signals",
+            change: Reload,
+        }
+
+        /// How long after such a signal the end of a process still counts as its
+        /// answer [1s to 24h] [default: 5m]
+        #[arg(value_name = "TIME")]
+        exit_after: Time {
+            default: Time::secs(300),
+            file: "a time such as \"5m\"",
+            parse: within(Time::secs(1)..=Time::days(1)),
+            change: Reload,
+        }
 
         /// Size of each CPU's ring buffer [a power of two from 4K to 64M]
         /// [default: 4M]

@@ -22,7 +22,7 @@ use crate::{
     names::SignalSet,
     select::{ContainerPattern, PodPattern, UnitPattern},
     sink::Fsync,
-    trace::{Args, Attach, COMM_MAX, KernelSignals},
+    trace::{Args, Attach, COMM_MAX, Exits, KernelSignals},
 };
 
 /// The kernel's own limit (`PID_MAX_LIMIT`).
@@ -87,6 +87,7 @@ single_kinds! {
     Args: read variant, show show_variant;
     Attach: read variant, show show_variant;
     KernelSignals: read variant, show show_variant;
+    Exits: read variant, show show_variant;
     Syscall: read variant, show show_variant;
     UnitPattern: read parse, show show_text;
     ContainerPattern: read parse, show show_text;

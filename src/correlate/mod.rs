@@ -33,17 +33,50 @@
 //! the witness come before calls, because a call's own record replaces them.
 
 mod arrange;
+mod exits;
 mod join;
 mod oom;
 mod order;
 mod witness;
 
 pub use self::order::SLACK_NS;
-use self::{arrange::Arrangers, join::Joiner, oom::Victims, order::Orderer, witness::Witnessed};
+use self::{
+    arrange::Arrangers,
+    exits::Exits,
+    join::Joiner,
+    oom::Victims,
+    order::{Orderer, Timed},
+    witness::Witnessed,
+};
 use crate::{
-    event::{Batch, Recipient, Signal},
+    event::{Batch, End, Exit, Recipient, Signal},
     loss::{Counters, Entry, Reason, What},
 };
+
+/// What has its place in the order of time, and is handed out in it.
+#[derive(Debug)]
+pub enum Released<'a> {
+    /// A signal, with the processes that a call to a group reached.
+    Signal(&'a Signal, &'a [Recipient]),
+    /// The end of a process.
+    Exit(&'a Exit),
+}
+
+#[derive(Debug, Clone, Copy)]
+#[allow(clippy::large_enum_variant)]
+enum Held {
+    Signal(Signal),
+    Exit(Exit),
+}
+
+impl Timed for Held {
+    fn time_ns(&self) -> u64 {
+        match self {
+            Self::Signal(signal) => signal.time_ns(),
+            Self::Exit(exit) => exit.end.time_ns,
+        }
+    }
+}
 
 /// Puts records together and in order, and accounts for those that are missing.
 #[derive(Debug)]
@@ -52,7 +85,8 @@ pub struct Correlator {
     witnessed: Witnessed,
     victims: Victims,
     arrangers: Arrangers,
-    orderer: Orderer,
+    exits: Exits,
+    orderer: Orderer<Held>,
     /// Records that could not be decoded.
     malformed: u64,
     /// Exits that the kernel skipped, as counted when the witness had reported
@@ -68,6 +102,7 @@ impl Correlator {
             witnessed: Witnessed::new(exits_skippable),
             victims: Victims::default(),
             arrangers: Arrangers::default(),
+            exits: Exits::default(),
             orderer: Orderer::new(),
             malformed: 0,
             settled_skips: 0,
@@ -87,13 +122,18 @@ impl Correlator {
         for signal in &batch.generated {
             let signal = self.arrangers.complete(*signal);
             self.victims.expect(&signal);
-            self.orderer.push(Signal::Generated(signal));
+            self.push(Signal::Generated(signal));
+        }
+        for exit in &batch.exits {
+            if self.exits.is_new(exit) {
+                self.orderer.push(Held::Exit(*exit));
+            }
         }
         for recipient in &batch.recipients {
             self.joiner.push(*recipient);
         }
         for call in self.joiner.overdue() {
-            self.orderer.push(Signal::Call(call));
+            self.push(Signal::Call(call));
         }
         self.witnessed.start_batch();
         for call in &batch.witnesses {
@@ -104,13 +144,32 @@ impl Correlator {
             let call = self.arrangers.complete_call(*call);
             let call = self.witnessed.offer(call);
             if let Some(call) = call.and_then(|call| self.joiner.offer(call)) {
-                self.orderer.push(Signal::Call(call));
+                self.push(Signal::Call(call));
             }
         }
         for call in self.witnessed.overdue(now_ns) {
             let call = self.joiner.complete(call);
-            self.orderer.push(Signal::Call(call));
+            self.push(Signal::Call(call));
         }
+    }
+
+    /// Takes processes that may have ended because they were asked to.
+    pub fn take_ends(&mut self, ends: &[End]) {
+        for &end in ends {
+            let exit = Exit {
+                end,
+                process: None,
+                by: None,
+            };
+            // Of the others there is a record of its own.
+            if exit.signal().is_none() {
+                self.orderer.push(Held::Exit(exit));
+            }
+        }
+    }
+
+    fn push(&mut self, signal: Signal) {
+        self.orderer.push(Held::Signal(signal));
     }
 
     /// The rings are empty and nothing is sent any more: what was waited for
@@ -118,11 +177,11 @@ impl Correlator {
     pub fn finish(&mut self, probe_skipped: u64) {
         for call in self.witnessed.rest() {
             let call = self.joiner.complete(call);
-            self.orderer.push(Signal::Call(call));
+            self.push(Signal::Call(call));
         }
         self.settled_skips = probe_skipped;
         for call in self.joiner.overdue() {
-            self.orderer.push(Signal::Call(call));
+            self.push(Signal::Call(call));
         }
     }
 
@@ -131,21 +190,23 @@ impl Correlator {
         self.victims.horizon(horizon_ns)
     }
 
-    /// Hands out, oldest first, all signals up to `horizon_ns`: each with the
-    /// processes that a call to a group reached, and whether it comes after
-    /// younger ones.
-    pub fn release(&mut self, horizon_ns: u64, mut each: impl FnMut(&Signal, &[Recipient], bool)) {
+    /// Hands out, oldest first, all signals and exits up to `horizon_ns`, and whether
+    /// each comes after younger ones.
+    pub fn release(&mut self, horizon_ns: u64, mut each: impl FnMut(Released<'_>, bool)) {
         let (joiner, victims) = (&mut self.joiner, &self.victims);
-        self.orderer
-            .release(horizon_ns, |signal, late| match signal {
-                Signal::Call(call) => each(signal, &joiner.take(call), late),
-                Signal::Generated(signal) => {
-                    each(&Signal::Generated(victims.decide(*signal)), &[], late);
-                }
-            });
+        self.orderer.release(horizon_ns, |held, late| match held {
+            Held::Signal(signal @ Signal::Call(call)) => {
+                each(Released::Signal(signal, &joiner.take(call)), late);
+            }
+            Held::Signal(Signal::Generated(signal)) => {
+                let signal = Signal::Generated(victims.decide(*signal));
+                each(Released::Signal(&signal, &[]), late);
+            }
+            Held::Exit(exit) => each(Released::Exit(exit), late),
+        });
     }
 
-    /// Whether signals wait for their place in the order.
+    /// Whether signals or exits wait for their place in the order.
     pub fn is_holding(&self) -> bool {
         self.orderer.held() > 0
     }
@@ -157,12 +218,13 @@ impl Correlator {
         self.settled_skips = probe_skipped;
         self.joiner.forget_orphans(now_ns);
         self.victims.forget(now_ns);
+        self.exits.forget();
         self.arrangers.forget(now_ns);
     }
 
     /// What was lost so far, by reason. `gaps`: how many records are missing in the
     /// CPUs' sequences.
-    pub fn losses(&self, counters: &Counters, gaps: u64) -> [(Entry, u64); 11] {
+    pub fn losses(&self, counters: &Counters, gaps: u64) -> [(Entry, u64); 14] {
         let explained = counters.refused() + self.malformed;
         self.losses_with(counters, gaps.saturating_sub(explained))
     }
@@ -170,15 +232,16 @@ impl Correlator {
     /// As [`Self::losses`], once nothing is sent any more and the rings are
     /// empty: then each record that was tried has come (there were `received`),
     /// or was refused and counted.
-    pub fn final_losses(&self, counters: &Counters, received: u64) -> [(Entry, u64); 11] {
+    pub fn final_losses(&self, counters: &Counters, received: u64) -> [(Entry, u64); 14] {
         let explained = received + counters.refused() + self.malformed;
         self.losses_with(counters, counters.tried.saturating_sub(explained))
     }
 
-    fn losses_with(&self, counters: &Counters, unexplained: u64) -> [(Entry, u64); 11] {
+    fn losses_with(&self, counters: &Counters, unexplained: u64) -> [(Entry, u64); 14] {
         let skipped = (self.settled_skips).saturating_sub(self.witnessed.skipped());
         let calls = |reason| Entry::new(What::Calls, reason);
         let signals = |reason| Entry::new(What::Signals, reason);
+        let exits = |reason| Entry::new(What::Exits, reason);
         [
             (calls(Reason::RingFull), counters.ring_full),
             (calls(Reason::RingAbsent), counters.ring_absent),
@@ -191,6 +254,9 @@ impl Correlator {
             (signals(Reason::RingAbsent), counters.signals_absent),
             (signals(Reason::RingError), counters.signals_error),
             (signals(Reason::ProbeSkipped), counters.signals_skipped),
+            (exits(Reason::RingFull), counters.exits_full),
+            (exits(Reason::RingAbsent), counters.exits_absent),
+            (exits(Reason::RingError), counters.exits_error),
         ]
     }
 }
@@ -209,7 +275,10 @@ mod tests {
 
     fn released(correlator: &mut Correlator, horizon_ns: u64) -> Vec<u64> {
         let mut times = Vec::new();
-        correlator.release(horizon_ns, |signal, _, _| times.push(signal.time_ns()));
+        correlator.release(horizon_ns, |released, _| match released {
+            Released::Signal(signal, _) => times.push(signal.time_ns()),
+            Released::Exit(exit) => times.push(exit.end.time_ns),
+        });
         times
     }
 
@@ -236,8 +305,10 @@ mod tests {
         assert_eq!(released(&mut correlator, u64::MAX), [0; 0]);
         correlator.finish(0);
         let mut lost = None;
-        correlator.release(u64::MAX, |signal, _, _| {
-            lost = signal.call().map(|call| call.recipients_lost);
+        correlator.release(u64::MAX, |released, _| {
+            if let Released::Signal(signal, _) = released {
+                lost = signal.call().map(|call| call.recipients_lost);
+            }
         });
         assert_eq!(lost, Some(2));
     }
@@ -256,7 +327,7 @@ mod tests {
             probe_skipped: 9,
             ..Counters::default()
         };
-        let of = |losses: [(Entry, u64); 11], reason| {
+        let of = |losses: [(Entry, u64); 14], reason| {
             let wanted = Entry::new(What::Calls, reason);
             let found = losses.into_iter().find(|&(entry, _)| entry == wanted);
             found.map(|(_, count)| count)

@@ -4,40 +4,48 @@
 //! another's. So records are held until all rings were read after a mark, and
 //! those older than the mark less [`SLACK_NS`] are released.
 
-use crate::event::Signal;
-
 /// How long a record may take from its timestamp into its ring.
 pub const SLACK_NS: u64 = 10_000_000;
 
+/// What has a place in the order.
+pub trait Timed: Copy {
+    /// When it happened, in nanoseconds of `CLOCK_MONOTONIC`.
+    fn time_ns(&self) -> u64;
+}
+
 /// Holds records back until their order is certain.
-#[derive(Debug, Default)]
-pub struct Orderer {
-    held: Vec<Signal>,
+#[derive(Debug)]
+pub struct Orderer<T> {
+    held: Vec<T>,
     /// (time, index in `held`): smaller to sort than the records.
     keys: Vec<(u64, u32)>,
     released_ns: u64,
 }
 
-impl Orderer {
+impl<T: Timed> Orderer<T> {
     /// An empty one.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self {
+            held: Vec::new(),
+            keys: Vec::new(),
+            released_ns: 0,
+        }
     }
 
     /// Takes a record, in the order of its CPU's ring.
-    pub fn push(&mut self, signal: Signal) {
-        self.held.push(signal);
+    pub fn push(&mut self, record: T) {
+        self.held.push(record);
     }
 
     /// Hands out, oldest first, all records up to `horizon_ns`. One that is
     /// older than what was handed out before is flagged as late.
-    pub fn release(&mut self, horizon_ns: u64, mut each: impl FnMut(&Signal, bool)) {
+    pub fn release(&mut self, horizon_ns: u64, mut each: impl FnMut(&T, bool)) {
         self.keys.clear();
         self.keys.extend(
             self.held
                 .iter()
                 .zip(0_u32..)
-                .map(|(signal, index)| (signal.time_ns(), index)),
+                .map(|(record, index)| (record.time_ns(), index)),
         );
         // Indices break ties, so one CPU's equal times stay in its order.
         self.keys.sort_unstable();
@@ -73,17 +81,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::samples::call;
 
-    fn at(time_ns: u64) -> Signal {
-        Signal::Call(call(time_ns))
+    impl Timed for u64 {
+        fn time_ns(&self) -> u64 {
+            *self
+        }
     }
 
-    fn released(orderer: &mut Orderer, horizon_ns: u64) -> Vec<(u64, bool)> {
+    fn released(orderer: &mut Orderer<u64>, horizon_ns: u64) -> Vec<(u64, bool)> {
         let mut out = Vec::new();
-        orderer.release(horizon_ns, |signal, late| {
-            out.push((signal.time_ns(), late))
-        });
+        orderer.release(horizon_ns, |&time_ns, late| out.push((time_ns, late)));
         out
     }
 
@@ -91,7 +98,7 @@ mod tests {
     fn two_cpus_become_one_stream() {
         let mut orderer = Orderer::new();
         for time in [10, 30, 20, 40] {
-            orderer.push(at(time));
+            orderer.push(time);
         }
         assert_eq!(
             released(&mut orderer, 30),
@@ -104,10 +111,10 @@ mod tests {
     #[test]
     fn one_that_comes_too_late_is_flagged() {
         let mut orderer = Orderer::new();
-        orderer.push(at(50));
+        orderer.push(50);
         assert_eq!(released(&mut orderer, 60), [(50, false)]);
-        orderer.push(at(55));
-        orderer.push(at(61));
+        orderer.push(55);
+        orderer.push(61);
         assert_eq!(released(&mut orderer, 70), [(55, true), (61, false)]);
     }
 
@@ -120,7 +127,7 @@ mod tests {
             let mut orderer = Orderer::new();
             let mut out = Vec::new();
             for &time in &times {
-                orderer.push(at(time));
+                orderer.push(time);
             }
             let mut horizons = horizons;
             horizons.sort_unstable();

@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::{
+    causes::Causes,
     encode::Encoder,
     fit::{fitting, recipient_json, room},
     format::Format,
@@ -14,10 +15,10 @@ use super::{
 use crate::{
     clock::Timestamp,
     config::Config,
-    event::{Recipient, Signal},
+    event::{Exit, Recipient, Signal},
     identity::Registry,
     loss::{Entry, Losses, Reason, What},
-    record::{Context, Head, Recipients, push_line},
+    record::{Context, ExitContext, Head, Machine, Past, Recipients, push_line},
     sink::{Closed, Patience, Sink, SinkGone},
     trace::preflight,
 };
@@ -29,6 +30,7 @@ pub struct Emitter {
     pub(super) stamp: Stamp,
     pub(super) encoder: Encoder,
     pub(super) selection: Selection,
+    causes: Causes,
     pub(super) losses: Losses,
     /// Why the sink refused a line, until it has room and the loss is reported.
     refusal: Option<Reason>,
@@ -47,6 +49,7 @@ impl Emitter {
             stamp: Stamp::new(name.nodename().to_string_lossy().into_owned()),
             encoder: Encoder::new(Format::of(config)),
             selection: Selection::new(config),
+            causes: Causes::new(config.asking, config.exit_after.0),
             losses: Losses::default(),
             refusal: None,
             events: 0,
@@ -59,6 +62,7 @@ impl Emitter {
     /// Applies other filters from now on.
     pub fn set_filters(&mut self, config: &Config) {
         self.selection = Selection::new(config);
+        self.causes.set(config.asking, config.exit_after.0);
     }
 
     /// Where the lines go.
@@ -121,9 +125,11 @@ impl Emitter {
             sender: (named.sender.as_ref()).map(|(sender, names)| (*sender, names)),
             arranged_by: (named.arranged_by.as_ref()).map(|(by, names)| (*by, names)),
             target: (named.target.as_ref()).map(|(recipient, names)| (recipient, names)),
-            users: &registry.users,
-            host_mnt_ns: registry.host_mnt_ns,
-            clock: self.stamp.clock(),
+            machine: Machine {
+                users: &registry.users,
+                host_mnt_ns: registry.host_mnt_ns,
+                clock: self.stamp.clock(),
+            },
             own_pid: self.own_pid,
         };
         let group: Vec<_> = (named.group.iter())
@@ -140,11 +146,62 @@ impl Emitter {
             Ok(()) => {
                 self.events += 1;
                 self.late += u64::from(late);
+                let seq = self.outlet.last_seq();
                 self.more_recipients(timestamp, rest);
+                if self.selection.wants_exits() {
+                    remember(&mut self.causes, seq, &named);
+                }
             }
             Err(reason) => {
                 self.refusal = Some(reason);
                 self.lose(signal, reason);
+            }
+        }
+    }
+
+    /// Makes the line of an exit, if one is wanted, or enters it as lost.
+    pub fn exit(&mut self, registry: &mut Registry, exit: &Exit, late: bool) {
+        let found = self.causes.take(exit);
+        let Some(process) = exit.process.or(found.process) else {
+            return;
+        };
+        let names = registry.target(&process);
+        let has_cause = found.cause.is_some();
+        if !(self.selection).wants_exit(exit, &process, &names, has_cause) {
+            return;
+        }
+        let lost = match self.refusal() {
+            Some(reason) => Some(reason),
+            None => {
+                let head = Head {
+                    timestamp: self.stamp.signal(exit.end.time_ns, late),
+                    seq: self.outlet.next_seq(),
+                    hostname: self.stamp.hostname(),
+                };
+                let context = ExitContext {
+                    exit,
+                    late,
+                    process: (&process, &names),
+                    cause: found.cause.as_ref(),
+                    earlier: &found.earlier,
+                    machine: Machine {
+                        users: &registry.users,
+                        host_mnt_ns: registry.host_mnt_ns,
+                        clock: self.stamp.clock(),
+                    },
+                };
+                self.encoder.exit(self.outlet.start_line(), head, context);
+                self.outlet
+                    .push()
+                    .err()
+                    .inspect(|&reason| self.refusal = Some(reason))
+            }
+        };
+        match lost {
+            None => self.late += u64::from(late),
+            Some(reason) => {
+                let entry = Entry::new(What::Exits, reason);
+                self.losses.add(entry, 1, exit.end.time_ns);
             }
         }
     }
@@ -203,5 +260,22 @@ impl Emitter {
     /// Writes the rest.
     pub fn close(self, patience: Patience) -> Closed {
         self.outlet.close(patience)
+    }
+}
+
+/// Keeps a signal for the exits that it may lead to. Its line has this number.
+fn remember(causes: &mut Causes, seq: u64, named: &NamedSignal<'_>) {
+    let signal = named.signal;
+    let past = || Past {
+        seq,
+        time_ns: signal.time_ns(),
+        origin: signal.origin(),
+        signal: signal.number(),
+        sender: (named.sender.as_ref()).map(|(sender, names)| (**sender, names.clone())),
+        role: signal.role(),
+    };
+    let target = named.target.iter().map(|(recipient, _)| recipient);
+    for recipient in target.chain(named.group.iter().map(|(recipient, _)| *recipient)) {
+        causes.note(signal.number(), recipient, past);
     }
 }

@@ -8,7 +8,9 @@ use super::{
     json_cache::JsonCache,
     pretty::Pretty,
 };
-use crate::record::{Context, Endpoints, Head, Limits, Lost, Signal, Status, push_line};
+use crate::record::{
+    Context, Endpoints, Exit, ExitContext, Head, LINE_MAX, Limits, Lost, Signal, Status, push_line,
+};
 
 /// Encodes records.
 #[derive(Debug)]
@@ -52,6 +54,21 @@ impl Encoder {
         let (here, later) = group.split_at(fitting(group, room));
         push_fitting(line, &mut self.cache, head, context, here);
         later
+    }
+
+    /// Appends an exit.
+    pub fn exit(&self, line: &mut Vec<u8>, head: Head<'_>, context: ExitContext<'_>) {
+        if let Format::Pretty { colour } = self.format {
+            Pretty { colour }.exit(line, &Exit::new(head, context, Limits::GLANCE));
+            return;
+        }
+        for limits in Limits::STEPS {
+            line.clear();
+            push_line(line, &Exit::new(head, context, limits));
+            if line.len() <= LINE_MAX {
+                break;
+            }
+        }
     }
 
     /// Appends a loss.

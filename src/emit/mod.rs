@@ -16,6 +16,7 @@
 //! Times of lines never go back, but for calls that came late: see
 //! [`Stamp::stream`](stamp::Stamp::stream).
 
+mod causes;
 mod emitter;
 mod encode;
 mod fit;

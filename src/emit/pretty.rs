@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use crate::{
-    record::{Lost, Process, Recipient, Signal, Status, Target},
+    record::{Exit, Lost, Process, Recipient, Signal, Status, Target},
     text::is_steering,
 };
 
@@ -43,6 +43,34 @@ impl Pretty {
         let text = format!(
             "{time}  {signal} {who:<16} {user:<5} {cause:<6} -> {whom:<13} {result}{notes}\n"
         );
+        out.extend_from_slice(text.as_bytes());
+    }
+
+    /// Appends the line of an exit.
+    pub fn exit(self, out: &mut Vec<u8>, line: &Exit<'_>) {
+        let time = self.paint(DIM, &line.timestamp.as_str()[11..23]);
+        let dead = &line.process;
+        let who = format!("{}[{}]", shown(&dead.process.comm), dead.pid);
+        let end = match (&line.signal, line.exit_code) {
+            (Some(signal), _) => self.paint(RED, &format!("{} by {signal}", line.end)),
+            (None, code) => format!("exited {}", code.unwrap_or_default()),
+        };
+        let cause = line.cause.as_ref().map_or_else(String::new, |cause| {
+            let sender = cause.sender.as_ref().map_or_else(
+                || cause.origin.to_owned(),
+                |sender| format!("{}[{}]", shown(&sender.comm), sender.pid),
+            );
+            // The end by a signal has named it already.
+            let signal = match line.signal {
+                Some(_) => String::new(),
+                None => format!("{} ", cause.signal),
+            };
+            let after = cause
+                .after_us
+                .map_or_else(String::new, |us| format!(", {}", human_time(us)));
+            format!(" <- {signal}{sender}{after}")
+        });
+        let text = format!("{time}  {:<9} {who:<16} {end}{cause}\n", "END");
         out.extend_from_slice(text.as_bytes());
     }
 
@@ -92,6 +120,15 @@ impl Pretty {
         } else {
             text.to_owned()
         }
+    }
+}
+
+/// A time after a signal, as short as it stays honest.
+fn human_time(us: u64) -> String {
+    match us {
+        0..1_000 => format!("{us} us later"),
+        1_000..1_000_000 => format!("{} ms later", us / 1_000),
+        _ => format!("{} s later", us / 1_000_000),
     }
 }
 

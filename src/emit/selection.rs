@@ -3,8 +3,10 @@
 use super::named::NamedSignal;
 use crate::{
     config::{Config, filters_shown},
-    select::{NameFilters, wants_undecided},
-    trace::Filters,
+    event::{Exit, Process},
+    identity::Names,
+    select::{NameFilters, Within, wants_target, wants_undecided},
+    trace::{Exits, Filters},
 };
 
 /// The filters in force.
@@ -28,6 +30,31 @@ impl Selection {
     /// In few words.
     pub fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// Whether any ends of processes are wanted.
+    pub fn wants_exits(&self) -> bool {
+        self.filters.exits != Exits::None
+    }
+
+    /// Whether the end of a process passes. `cause` is whether a signal that has a line
+    /// led to it.
+    pub fn wants_exit(&self, exit: &Exit, process: &Process, names: &Names, cause: bool) -> bool {
+        let filters = &self.filters;
+        let wanted = match filters.exits {
+            Exits::None => false,
+            Exits::Killed => exit.signal().is_some(),
+            Exits::All => exit.signal().is_some() || cause,
+        };
+        // Filters on senders and calls are about the cause.
+        let of_cause = filters.asks_for_cause() || self.name_filters.senders != Within::default();
+        wanted
+            && (cause || !of_cause)
+            && exit
+                .signal()
+                .is_none_or(|signal| filters.signals.contains(signal))
+            && wants_target(filters, process)
+            && self.name_filters.wants_targets([names].into_iter())
     }
 
     /// Whether a signal passes.

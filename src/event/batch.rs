@@ -2,6 +2,7 @@
 
 use super::{
     call::{Call, GroupRecipient},
+    exit::Exit,
     generated::{Arranger, Generated, OomVictim},
     lifecycle::{Descent, End, Exec},
     process::CgroupPath,
@@ -29,6 +30,8 @@ pub struct Batch {
     pub forks: Vec<Descent>,
     /// Processes that ended.
     pub ends: Vec<End>,
+    /// Processes that a signal has ended.
+    pub exits: Vec<Exit>,
     /// Paths of cgroups that appeared for the first time.
     pub cgroups: Vec<CgroupPath>,
     /// How many calls of sigtrail's own came through.
@@ -50,6 +53,7 @@ impl Batch {
         self.execs.clear();
         self.forks.clear();
         self.ends.clear();
+        self.exits.clear();
         self.cgroups.clear();
         self.canaries = 0;
         self.malformed = 0;

@@ -49,8 +49,14 @@ pub struct Image {
 /// The end of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
+    /// When it ended, in nanoseconds of `CLOCK_MONOTONIC`.
+    pub time_ns: u64,
     /// The process.
     pub pid: u32,
     /// When it started, in nanoseconds of `CLOCK_BOOTTIME`.
     pub start_ns: u64,
+    /// When it ended, likewise.
+    pub end_ns: u64,
+    /// How, as `wait` gives it.
+    pub status: u32,
 }

@@ -4,6 +4,7 @@
 
 mod batch;
 mod call;
+mod exit;
 mod fate;
 mod generated;
 mod lifecycle;
@@ -16,6 +17,7 @@ mod signal;
 pub use self::{
     batch::Batch,
     call::{Abi, Call, CallKey, GroupRecipient, Pidfd, Scope, SentInfo, Syscall},
+    exit::{EndedBy, Exit},
     fate::{Disposition, Fate, Outcome, Recipient},
     generated::{Arranger, Generated, Limit, OomFigures, OomVictim},
     lifecycle::{Descent, End, Exec, Image},
@@ -46,6 +48,8 @@ pub enum Event {
     Fork(Descent),
     /// A process has ended.
     End(End),
+    /// A signal has ended a process.
+    Exit(Exit),
     /// A cgroup's path.
     Cgroup(CgroupPath),
     /// A call that sigtrail made itself, to see that calls come through.

@@ -68,6 +68,14 @@ impl Signal {
         }
     }
 
+    /// How the process behind it is behind it, if no call sent it.
+    pub fn role(&self) -> Option<Role> {
+        match self {
+            Self::Call(_) => None,
+            Self::Generated(generated) => generated.sender.as_ref().map(|(role, _)| *role),
+        }
+    }
+
     /// Whether the process behind it ran when it was made.
     pub fn sender_ran(&self) -> bool {
         match self {

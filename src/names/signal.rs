@@ -157,6 +157,11 @@ impl SignalSet {
         zero: true,
         other: true,
     };
+    /// HUP, INT, QUIT and TERM: whoever sends one asks a process to end.
+    pub const ASKING: Self = Self {
+        mask: 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14,
+        ..Self::EMPTY
+    };
     /// No number.
     const EMPTY: Self = Self {
         mask: 0,

@@ -30,14 +30,21 @@ pub struct Context<'a> {
     pub arranged_by: Option<(&'a event::Process, &'a Names)>,
     /// The one process that it is for, if it is one and is known.
     pub target: Option<(&'a event::Recipient, &'a Names)>,
+    /// The machine.
+    pub machine: Machine<'a>,
+    /// sigtrail's own process id.
+    pub own_pid: u32,
+}
+
+/// What the machine calls things.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine<'a> {
     /// Names of users.
     pub users: &'a Users,
     /// The inode of process 1's mount namespace.
     pub host_mnt_ns: u32,
     /// Turns start times into UTC.
     pub clock: &'a Clock,
-    /// sigtrail's own process id.
-    pub own_pid: u32,
 }
 
 pub(super) fn is_false(value: &bool) -> bool {

@@ -160,7 +160,9 @@ impl<'a> Details<'a> {
     }
 
     fn of(signal: &Generated, context: Context<'a>) -> Self {
-        let user = signal.tty_uid.and_then(|uid| context.users.user(uid));
+        let user = signal
+            .tty_uid
+            .and_then(|uid| context.machine.users.user(uid));
         Self {
             sender_role: signal.sender.map(|(role, _)| role.name()),
             fault_address: signal

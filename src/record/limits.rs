@@ -133,6 +133,16 @@ impl Cutter {
         shown
     }
 
+    /// All, unless the line has no room for any ancestor.
+    pub(super) fn ancestors_or_all<'a, T>(&mut self, others: &'a [T]) -> &'a [T] {
+        let shown = match self.limits.ancestors {
+            0 => &[],
+            _ => others,
+        };
+        self.cut |= shown.len() < others.len();
+        shown
+    }
+
     fn start_of<'a>(&mut self, text: &'a str, limit: usize) -> &'a str {
         let start = cut(text, limit);
         self.cut |= start.len() < text.len();

@@ -4,6 +4,7 @@
 mod container;
 mod context;
 mod details;
+mod exit;
 mod gauges;
 mod info;
 mod limits;
@@ -19,7 +20,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::text::escaped_json;
 
 pub use self::{
-    context::{Context, Head},
+    context::{Context, Head, Machine},
+    exit::{Exit, ExitContext, Past},
     gauges::{GaugeKind, GaugeValue, Gauges},
     limits::{Cutter, Limits},
     process::Process,

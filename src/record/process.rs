@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     container::ContainerNames,
-    context::{Context, is_false},
+    context::{Machine, is_false},
     limits::{Cutter, first_args},
 };
 use crate::{
@@ -179,18 +179,18 @@ impl<'a> Brief<'a> {
     pub fn new(
         process: &'a event::Process,
         names: &'a Names,
-        context: Context<'a>,
+        machine: Machine<'a>,
         cutter: &mut Cutter,
     ) -> Self {
         let image = names.image.as_deref();
-        let user = context.users.user(process.uid);
+        let user = machine.users.user(process.uid);
         Self {
             pid: process.pid,
             comm: text(process.comm.bytes()),
             exe: (image.and_then(|image| image.exe.as_deref())).map(|exe| cutter.path(exe)),
             uid: process.uid,
             user: user.map(|user| cutter.name(user)),
-            start_time: context.clock.start_time(process.start_ns),
+            start_time: machine.clock.start_time(process.start_ns),
         }
     }
 }
@@ -200,7 +200,7 @@ impl<'a> Process<'a> {
     pub fn new(
         process: &'a event::Process,
         names: &'a Names,
-        context: Context<'a>,
+        machine: Machine<'a>,
         cutter: &mut Cutter,
     ) -> Self {
         let image = names.image.as_deref();
@@ -210,7 +210,7 @@ impl<'a> Process<'a> {
         let container = cgroup.and_then(|cgroup| cgroup.container.as_ref());
         let pod = cgroup.and_then(|cgroup| cgroup.pod.as_ref());
         let (uid, euid) = (process.uid, process.euid);
-        let user = |uid| context.users.user(uid);
+        let user = |uid| machine.users.user(uid);
         let in_namespace = process.ns_level > 0;
         Self {
             comm: text(process.comm.bytes()),
@@ -234,11 +234,11 @@ impl<'a> Process<'a> {
             session: process.session,
             ppid: process.ppid,
             parent_comm: text(process.parent_comm.bytes()),
-            start_time: context.clock.start_time(process.start_ns),
+            start_time: machine.clock.start_time(process.start_ns),
             ns_pid: in_namespace.then_some(process.ns_pid),
             pid_ns: in_namespace.then_some(process.pid_ns),
             mnt_ns: Some(process.mnt_ns)
-                .filter(|&ns| ns != 0 && context.host_mnt_ns != 0 && ns != context.host_mnt_ns),
+                .filter(|&ns| ns != 0 && machine.host_mnt_ns != 0 && ns != machine.host_mnt_ns),
             cgroup: cgroup.map(|cgroup| cutter.path(&cgroup.path)),
             unit: (cgroup.and_then(|cgroup| cgroup.unit.as_deref())).map(|unit| cutter.name(unit)),
             user_unit: (cgroup.and_then(|cgroup| cgroup.user_unit.as_deref()))

@@ -195,7 +195,7 @@ impl<'a, S, T> Endpoints<'a, S, T> {
     /// Who arranged for a signal.
     pub fn arranger(context: Context<'a>, cutter: &mut Cutter) -> Option<Brief<'a>> {
         let (process, names) = context.arranged_by?;
-        Some(Brief::new(process, names, context, cutter))
+        Some(Brief::new(process, names, context.machine, cutter))
     }
 }
 

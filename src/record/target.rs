@@ -37,7 +37,7 @@ impl<'a> Sender<'a> {
         Self {
             pid: sender.pid,
             tid: sender.tid,
-            process: Process::new(sender, names, context, cutter),
+            process: Process::new(sender, names, context.machine, cutter),
         }
     }
 }
@@ -144,7 +144,7 @@ impl<'a> Recipient<'a> {
             source: recipient.source.name(),
             pid: process.pid,
             tid: (context.signal.scope() == Scope::Thread).then_some(process.tid),
-            process: Process::new(process, names, context, cutter),
+            process: Process::new(process, names, context.machine, cutter),
             outcome: fate.map(|fate| fate.outcome.name()),
             disposition: fate.map(|fate| fate.disposition.name()),
             blocked: fate.is_some_and(|fate| fate.blocked),

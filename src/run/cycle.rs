@@ -10,13 +10,13 @@ use anyhow::Result;
 use crate::{
     clock::monotonic_ns,
     config::{Config, TraceArgs},
-    correlate::Correlator,
+    correlate::{Correlator, Released},
     emit::{Coverage, Emitter, Report},
     health::{Health, Visibility, usage},
     identity::Registry,
     names::errno_name,
     record::{Gauges, State},
-    trace::Tracer,
+    trace::{Exits, Tracer},
 };
 
 /// Losses of one reason are reported at most this often while they go on.
@@ -86,6 +86,9 @@ impl<'obj> Run<'obj> {
         self.registry.start_batch(Instant::now());
         (batch.cgroups.iter()).for_each(|cgroup| self.registry.learn_cgroup(cgroup));
         self.correlator.take(batch, self.mark_ns);
+        if self.config.exits == Exits::All {
+            self.correlator.take_ends(&lifecycle.ends);
+        }
         let canaries = batch.canaries;
         self.registry.wait_for_new();
         self.canaries += canaries;
@@ -110,9 +113,13 @@ impl<'obj> Run<'obj> {
     /// Makes lines of the signals up to a time.
     pub(super) fn release(&mut self, horizon_ns: u64) {
         let (emitter, registry, count) = (&mut self.emitter, &mut self.registry, self.config.count);
-        self.correlator.release(horizon_ns, |signal, group, late| {
-            if emitter.events() < count {
-                emitter.signal(registry, signal, group, late);
+        self.correlator.release(horizon_ns, |released, late| {
+            if emitter.events() >= count {
+                return;
+            }
+            match released {
+                Released::Signal(signal, group) => emitter.signal(registry, signal, group, late),
+                Released::Exit(exit) => emitter.exit(registry, exit, late),
             }
         });
     }

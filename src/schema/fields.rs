@@ -9,7 +9,7 @@ use crate::record::Process;
 
 /// The parts of a line that have a table, and whether the fields that every
 /// process has are left out of it.
-const PARTS: [(&str, &str, bool); 13] = [
+const PARTS: [(&str, &str, bool); 17] = [
     ("signal", "Lines of type `signal`", false),
     ("sender", "`sender`", true),
     ("target", "`target`", true),
@@ -21,6 +21,10 @@ const PARTS: [(&str, &str, bool); 13] = [
     ("limit", "`limit`", false),
     ("oom", "`oom`", false),
     ("recipients", "Lines of type `recipients`", false),
+    ("exit", "Lines of type `exit`", false),
+    ("dead", "`process`", true),
+    ("cause", "`cause`, and each of `earlier`", false),
+    ("culprit", "`sender` of a cause", false),
     ("lost", "Lines of type `lost`", false),
     ("status", "Lines of type `status`", false),
 ];

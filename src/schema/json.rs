@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     clock::Timestamp,
-    record::{Lost, Recipient, Recipients, Signal, Status},
+    record::{Exit, Lost, Recipient, Recipients, Signal, Status},
 };
 
 /// +1 for each change that an older reader of lines could stumble over: a field
@@ -26,6 +26,7 @@ pub fn schema() -> Value {
     let one_of = [
         generator.subschema_for::<Signal<'static>>(),
         generator.subschema_for::<Recipients<'static>>(),
+        generator.subschema_for::<Exit<'static>>(),
         generator.subschema_for::<Lost<'static>>(),
         generator.subschema_for::<Status<'static>>(),
     ];
@@ -183,7 +184,7 @@ mod tests {
         },
         identity::{Names, Users},
         loss::{Entry, Reason, Unreported},
-        record::{self, Context, Cutter, Endpoints, Gauges, Head, Limits, State, to_json},
+        record::{self, Context, Cutter, Endpoints, Gauges, Head, Limits, Machine, State, to_json},
     };
 
     const HOSTNAME: &str = "machine";
@@ -239,9 +240,11 @@ mod tests {
                 sender: signal.sender().map(|sender| (sender, &self.names)),
                 arranged_by: signal.arranged_by().map(|by| (by, &self.names)),
                 target: signal.recipient().map(|known| (known, &self.names)),
-                users: &self.users,
-                host_mnt_ns: 1,
-                clock: &self.clock,
+                machine: Machine {
+                    users: &self.users,
+                    host_mnt_ns: 1,
+                    clock: &self.clock,
+                },
                 own_pid: 2,
             }
         }

@@ -78,6 +78,11 @@ pub fn wants_undecided(filters: &Filters, call: &Call, target: Option<&Process>)
             && matches!(call.scope(), Scope::Process | Scope::Thread)
             && u32::try_from(number).is_ok_and(|number| filters.target_pids.contains(&number));
     };
+    wants_target(filters, target)
+}
+
+/// Applies the filters on targets to a process.
+pub fn wants_target(filters: &Filters, target: &Process) -> bool {
     let is_one = |wanted: &[u32], number: u32| wanted.is_empty() || wanted.contains(&number);
     is_one(&filters.target_pids, target.pid)
         && is_one(&filters.target_uids, target.uid)

@@ -46,6 +46,9 @@ pub(super) fn sum(globals: &Globals<'_>, skips: Skips) -> Counters {
         sum.signals_full += cpu.signals_full;
         sum.signals_absent += cpu.signals_absent;
         sum.signals_error += cpu.signals_error;
+        sum.exits_full += cpu.exits_full;
+        sum.exits_absent += cpu.exits_absent;
+        sum.exits_error += cpu.exits_error;
         sum.other_refused += cpu.other_refused;
     }
     sum

@@ -84,7 +84,7 @@ use self::{
     skel::SigtrailSkel,
 };
 pub use self::{
-    options::{Args, Attach, COMM_MAX, Filters, KernelSignals, Options},
+    options::{Args, Attach, COMM_MAX, Exits, Filters, KernelSignals, Options},
     wire::decode,
 };
 use crate::{event::Batch, loss::Counters};

@@ -71,6 +71,29 @@ impl KernelSignals {
     }
 }
 
+/// Which ends of processes are recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Exits {
+    /// None: only signals
+    #[default]
+    None,
+    /// Those by a signal
+    Killed,
+    /// Also those of processes that end by themselves after a signal that asks for it
+    All,
+}
+
+impl Exits {
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Killed => "killed",
+            Self::All => "all",
+        }
+    }
+}
+
 /// Which arguments of processes are recorded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Args {
@@ -131,4 +154,17 @@ pub struct Filters {
     pub fatal: bool,
     /// Which of the signals that no call sent.
     pub kernel_signals: KernelSignals,
+    /// Which ends of processes.
+    pub exits: Exits,
+}
+
+impl Filters {
+    /// Whether an end is wanted only if a signal that is wanted led to it.
+    pub fn asks_for_cause(&self) -> bool {
+        self.failed
+            || !self.sender_pids.is_empty()
+            || !self.sender_uids.is_empty()
+            || !self.sender_comms.is_empty()
+            || !self.syscalls.is_empty()
+    }
 }

@@ -34,6 +34,7 @@ pub fn decode(bytes: &[u8]) -> Result<(RecordNumber, Event), Malformed> {
         types::record_kind::RECORD_EXEC => Event::Exec(lifecycle::exec(bytes)?),
         types::record_kind::RECORD_FORK => Event::Fork(lifecycle::fork(bytes)?),
         types::record_kind::RECORD_END => Event::End(lifecycle::end(bytes)?),
+        types::record_kind::RECORD_EXIT => Event::Exit(lifecycle::exit(bytes)?),
         types::record_kind::RECORD_CANARY => Event::Canary,
         types::record_kind::RECORD_CGROUP => Event::Cgroup(cgroup(bytes)?),
         types::record_kind(unknown) => return Err(Malformed::Kind(unknown)),
@@ -167,7 +168,7 @@ fn oom(bytes: &[u8]) -> Result<OomVictim, Malformed> {
     })
 }
 
-fn process(wire: &types::process) -> Process {
+pub(super) fn process(wire: &types::process) -> Process {
     let has = |flag: types::process_flag| wire.flags.0 & flag.0 != 0;
     let set = |id: u32| (id != u32::MAX).then_some(id);
     Process {

@@ -7,7 +7,7 @@ use super::{
         skel::types,
     },
     layout::read,
-    numbers::{call_abi, kernel_signals, syscall_kind},
+    numbers::{call_abi, exits, kernel_signals, syscall_kind},
 };
 use crate::event::{Abi, Syscall};
 
@@ -27,6 +27,7 @@ pub fn filters(filters: &Filters, bank: u8) -> types::filters {
         failed_only: filters.failed.into(),
         fatal_only: filters.fatal.into(),
         kernel_signals: kernel_signals(filters.kernel_signals),
+        exits: exits(filters.exits),
         bank,
         ..Default::default()
     }

@@ -23,7 +23,7 @@ pub const CGROUP_HEAD: usize = offset_of!(types::cgroup_record, path);
 // that was not meant; event.h asserts the sizes of the largest itself.
 const _: () = {
     assert!(size_of::<types::header>() == 24);
-    assert!(size_of::<types::filters>() == 24);
+    assert!(size_of::<types::filters>() == 32);
     assert!(size_of::<types::filter_key>() == 24);
 
     assert!(CALL_HEAD == size_of::<types::call>() - size_of::<types::recipient>());
@@ -41,6 +41,7 @@ const _: () = {
     assert!(offset_of!(types::exec_record, header) == 0);
     assert!(offset_of!(types::fork_record, header) == 0);
     assert!(offset_of!(types::end_record, header) == 0);
+    assert!(offset_of!(types::exit_record, header) == 0);
     assert!(offset_of!(types::cgroup_record, header) == 0);
     assert!(align_of::<types::call>() == 8);
 
@@ -75,6 +76,8 @@ unsafe impl Wire for types::exec_record {}
 unsafe impl Wire for types::fork_record {}
 // SAFETY: as for `header`.
 unsafe impl Wire for types::end_record {}
+// SAFETY: as for `header`.
+unsafe impl Wire for types::exit_record {}
 // SAFETY: as for `header`.
 unsafe impl Wire for types::cgroup_record {}
 // SAFETY: as for `header`.

@@ -3,9 +3,10 @@
 use super::{
     super::skel::types,
     bytes::{Malformed, path, read},
+    decode::process,
     layout::EXEC_HEAD,
 };
-use crate::event::{Comm, Descent, End, Exec, Image};
+use crate::event::{Comm, Descent, End, EndedBy, Exec, Exit, Image};
 
 pub(super) fn exec(bytes: &[u8]) -> Result<Exec, Malformed> {
     let wire: types::exec_record = read(bytes, EXEC_HEAD)?;
@@ -35,8 +36,34 @@ pub(super) fn fork(bytes: &[u8]) -> Result<Descent, Malformed> {
 pub(super) fn end(bytes: &[u8]) -> Result<End, Malformed> {
     let wire: types::end_record = read(bytes, size_of::<types::end_record>())?;
     Ok(End {
+        time_ns: wire.header.time_ns,
         pid: wire.tgid,
         start_ns: wire.start_ns,
+        end_ns: wire.end_ns,
+        status: wire.status,
+    })
+}
+
+pub(super) fn exit(bytes: &[u8]) -> Result<Exit, Malformed> {
+    let wire: types::exit_record = read(bytes, size_of::<types::exit_record>())?;
+    let has = |flag: types::exit_flag| wire.flags.0 & flag.0 != 0;
+    let process = process(&wire.process);
+    Ok(Exit {
+        end: End {
+            time_ns: wire.header.time_ns,
+            pid: process.pid,
+            start_ns: process.start_ns,
+            end_ns: wire.end_ns,
+            status: wire.status,
+        },
+        process: Some(process),
+        by: if has(types::exit_flag::EXIT_BY_SECCOMP) {
+            Some(EndedBy::Seccomp)
+        } else if has(types::exit_flag::EXIT_BY_REBOOT) {
+            Some(EndedBy::Reboot)
+        } else {
+            None
+        },
     })
 }
 

@@ -5,7 +5,10 @@
 //! `match` has the C constant of each variant, a table has the variant of each
 //! number, and the compiler checks one against the other.
 
-use super::super::{options::KernelSignals, skel::types};
+use super::super::{
+    options::{Exits, KernelSignals},
+    skel::types,
+};
 use crate::event::{Abi, Disposition, Origin, Outcome, Role, Syscall};
 
 /// Each system call, at the index that is its number.
@@ -170,6 +173,15 @@ const fn role_index(role: Role) -> types::role {
 /// The role of a number; none for that of no role.
 pub fn role(role: types::role) -> Option<Role> {
     ROLES.get((role.0 as usize).checked_sub(1)?).copied()
+}
+
+/// The number of which ends of processes are recorded.
+pub const fn exits(exits: Exits) -> types::exits {
+    match exits {
+        Exits::None => types::exits::EXITS_NONE,
+        Exits::Killed => types::exits::EXITS_KILLED,
+        Exits::All => types::exits::EXITS_ALL,
+    }
 }
 
 /// The number of what is recorded of the signals that no call sent.

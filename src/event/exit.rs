@@ -1,0 +1,49 @@
+//! The end of a process, as far as a signal has to do with it.
+
+use super::{lifecycle::End, process::Process};
+
+/// The end of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit {
+    /// The end itself.
+    pub end: End,
+    /// The process, if a signal ended it. Of others the kernel tells no more than that
+    /// they have ended.
+    pub process: Option<Process>,
+    /// What the kernel says of the reason, without any signal.
+    pub by: Option<EndedBy>,
+}
+
+/// What can end a process as if by a signal, though none was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndedBy {
+    /// Seccomp: a filter, or its strict mode.
+    Seccomp,
+    /// `reboot` in its pid namespace.
+    Reboot,
+}
+
+impl Exit {
+    /// The number of the signal that ended it; none if it ended by itself.
+    pub const fn signal(&self) -> Option<i32> {
+        match self.end.status & 0x7f {
+            0 => None,
+            signal => Some(signal.cast_signed()),
+        }
+    }
+
+    /// Whether a core was dumped.
+    pub const fn is_dumped(&self) -> bool {
+        self.end.status & 0x80 != 0
+    }
+
+    /// What it gave to `exit`.
+    pub const fn code(&self) -> u8 {
+        (self.end.status >> 8) as u8
+    }
+
+    /// How long it lived, in nanoseconds.
+    pub const fn age_ns(&self) -> u64 {
+        self.end.end_ns.saturating_sub(self.end.start_ns)
+    }
+}
