@@ -172,10 +172,10 @@ options! {
         }
 
         /// Which ends of processes to record: by a signal (killed), or also those of
-        /// processes that were asked to end [default: none]
+        /// processes that were asked to end [default: all]
         #[arg(value_name = "WHICH")]
         exits: Exits {
-            default: Exits::None,
+            default: Exits::All,
             file: "\"none\", \"killed\" or \"all\"",
             change: Filter,
         }

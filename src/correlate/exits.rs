@@ -24,3 +24,22 @@ impl Exits {
         self.before = mem::take(&mut self.last);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::samples::exit;
+
+    #[test]
+    fn an_exit_is_new_once() {
+        let mut exits = Exits::default();
+        assert!(exits.is_new(&exit(1, 2, 9)));
+        assert!(!exits.is_new(&exit(2, 2, 9)));
+        assert!(exits.is_new(&exit(3, 3, 9)));
+        exits.forget();
+        assert!(!exits.is_new(&exit(4, 2, 9)));
+        exits.forget();
+        exits.forget();
+        assert!(exits.last.is_empty() && exits.before.is_empty());
+    }
+}

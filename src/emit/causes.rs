@@ -177,3 +177,142 @@ impl Shelf {
         self.entries.insert(key, entry);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{
+        Fate, Origin, Source,
+        samples::{exit, process},
+    };
+
+    const TERM: i32 = 15;
+    const KILL: i32 = 9;
+
+    fn causes() -> Causes {
+        Causes::new(SignalSet::ASKING, Duration::from_nanos(1000))
+    }
+
+    fn recipient(pid: u32, disposition: Disposition, fatal: Option<bool>) -> Recipient {
+        Recipient {
+            process: process(pid),
+            source: Source::Kernel,
+            sender_ns_pid: None,
+            fate: Some(Fate {
+                outcome: Outcome::Delivered,
+                disposition,
+                fatal,
+                blocked: false,
+                stopped: false,
+                traced: false,
+                spared_init: false,
+            }),
+        }
+    }
+
+    fn past(time_ns: u64, signal: i32) -> Past {
+        Past {
+            seq: time_ns,
+            time_ns,
+            origin: Origin::Call,
+            signal,
+            sender: None,
+            role: None,
+        }
+    }
+
+    /// Sends a process a signal at a time.
+    fn send(causes: &mut Causes, time_ns: u64, signal: i32, to: &Recipient) {
+        causes.note(signal, to, || past(time_ns, signal));
+    }
+
+    fn handled(pid: u32) -> Recipient {
+        recipient(pid, Disposition::Handler, Some(false))
+    }
+
+    fn decided(pid: u32) -> Recipient {
+        recipient(pid, Disposition::Default, Some(true))
+    }
+
+    /// The number of the cause's line, and of those before it.
+    fn seqs(found: &Found) -> (Option<u64>, Vec<u64>) {
+        let earlier = found.earlier.iter().map(|past| past.seq).collect();
+        (found.cause.as_ref().map(|past| past.seq), earlier)
+    }
+
+    #[test]
+    fn the_last_signal_of_the_number_is_the_cause_and_what_was_before_is_kept() {
+        let mut causes = causes();
+        send(&mut causes, 10, TERM, &handled(2));
+        send(&mut causes, 20, KILL, &decided(2));
+        assert_eq!(seqs(&causes.take(&exit(30, 2, 9))), (Some(20), vec![10]));
+        // An exit is one's own.
+        assert_eq!(seqs(&causes.take(&exit(40, 2, 9))), (None, vec![]));
+    }
+
+    #[test]
+    fn a_handler_that_raises_again_leaves_the_first_sender() {
+        let mut causes = causes();
+        send(&mut causes, 10, TERM, &handled(2));
+        send(&mut causes, 11, TERM, &decided(2));
+        assert_eq!(seqs(&causes.take(&exit(12, 2, 15))), (Some(11), vec![10]));
+    }
+
+    #[test]
+    fn a_signal_that_was_handled_ends_nobody() {
+        let mut causes = causes();
+        send(&mut causes, 10, TERM, &handled(2));
+        assert_eq!(seqs(&causes.take(&exit(12, 2, 15))), (None, vec![]));
+    }
+
+    #[test]
+    fn who_was_asked_in_time_has_answered() {
+        let mut causes = causes();
+        for pid in [2, 3, 4] {
+            send(&mut causes, 10, TERM, &handled(pid));
+        }
+        let found = causes.take(&exit(1010, 2, 0));
+        assert_eq!(seqs(&found), (Some(10), vec![]));
+        assert_eq!(found.process, Some(process(2)));
+        assert_eq!(seqs(&causes.take(&exit(1011, 3, 0))), (None, vec![]));
+        send(&mut causes, 20, 10, &handled(4));
+        assert_eq!(seqs(&causes.take(&exit(30, 4, 0x300))), (Some(10), vec![]));
+        assert_eq!(seqs(&causes.take(&exit(30, 5, 0))), (None, vec![]));
+    }
+
+    #[test]
+    fn what_waits_is_the_cause_whenever_it_is_taken() {
+        let mut causes = causes();
+        let waiting = recipient(2, Disposition::Default, None);
+        send(&mut causes, 10, TERM, &waiting);
+        let found = causes.take(&exit(1 << 40, 2, 15));
+        assert_eq!(seqs(&found), (Some(10), vec![]));
+    }
+
+    #[test]
+    fn what_was_dropped_is_no_cause() {
+        let mut causes = causes();
+        let mut dropped = decided(2);
+        dropped.fate.as_mut().unwrap().outcome = Outcome::AlreadyPending;
+        send(&mut causes, 10, TERM, &dropped);
+        dropped.fate = None;
+        send(&mut causes, 11, TERM, &dropped);
+        assert_eq!(seqs(&causes.take(&exit(12, 2, 15))), (None, vec![]));
+    }
+
+    #[test]
+    fn a_flood_of_signals_that_wait_pushes_out_no_decided_end() {
+        let mut causes = causes();
+        send(&mut causes, 1, KILL, &decided(2));
+        for pid in 3..u32::try_from(3 * MOST).unwrap() {
+            send(&mut causes, 2, TERM, &handled(pid));
+            send(&mut causes, 3, TERM, &handled(3));
+        }
+        let others = &causes.others;
+        assert!(others.entries.len() <= MOST);
+        assert!(others.order.len() <= 2 * MOST);
+        let of_one = others.entries.values().map(|entry| entry.signals.len());
+        assert!(of_one.max() <= Some(MOST_OF_ONE));
+        assert_eq!(seqs(&causes.take(&exit(4, 2, 9))), (Some(1), vec![]));
+    }
+}

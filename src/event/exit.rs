@@ -47,3 +47,24 @@ impl Exit {
         self.end.end_ns.saturating_sub(self.end.start_ns)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::event::samples::exit;
+
+    #[test]
+    fn a_status_is_read_as_wait_gives_it() {
+        for (status, signal, dumped, code) in [
+            (0x0f, Some(15), false, 0),
+            (0x8b, Some(11), true, 0),
+            (0x8f00, None, false, 143),
+            (0, None, false, 0),
+            (0xff00, None, false, 255),
+        ] {
+            let exit = exit(1, 2, status);
+            assert_eq!(exit.signal(), signal);
+            assert_eq!(exit.is_dumped(), dumped);
+            assert_eq!(exit.code(), code);
+        }
+    }
+}

@@ -2,8 +2,10 @@
 
 use super::{
     call::{Abi, Call, Syscall},
+    exit::Exit,
     fate::{Disposition, Fate, Outcome, Recipient},
     generated::Generated,
+    lifecycle::End,
     origin::{Origin, Role},
     process::{Comm, Process, Source},
 };
@@ -77,5 +79,20 @@ pub fn generated(time_ns: u64, origin: Origin, pid: u32) -> Generated {
         },
         oom: None,
         arranged_by: None,
+    }
+}
+
+/// The end of a process, at a time.
+pub fn exit(time_ns: u64, pid: u32, status: u32) -> Exit {
+    Exit {
+        end: End {
+            time_ns,
+            pid,
+            start_ns: 1,
+            end_ns: time_ns,
+            status,
+        },
+        process: (status & 0x7f != 0).then(|| process(pid)),
+        by: None,
     }
 }

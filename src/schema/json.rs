@@ -178,13 +178,16 @@ mod tests {
     use crate::{
         clock::Clock,
         event::{
-            Abi, Call, Comm, Disposition, Fate, Generated, Limit, OomFigures, Origin, Outcome,
-            Recipient, Role, SentInfo, Signal as Event, Source, Syscall,
-            samples::{call, generated, process},
+            Abi, Call, Comm, Disposition, EndedBy, Exit, Fate, Generated, Limit, OomFigures,
+            Origin, Outcome, Recipient, Role, SentInfo, Signal as Event, Source, Syscall,
+            samples::{call, exit, generated, process},
         },
         identity::{Names, Users},
         loss::{Entry, Reason, Unreported},
-        record::{self, Context, Cutter, Endpoints, Gauges, Head, Limits, Machine, State, to_json},
+        record::{
+            self, Context, Cutter, Endpoints, ExitContext, Gauges, Head, Limits, Machine, State,
+            to_json,
+        },
     };
 
     const HOSTNAME: &str = "machine";
@@ -240,12 +243,16 @@ mod tests {
                 sender: signal.sender().map(|sender| (sender, &self.names)),
                 arranged_by: signal.arranged_by().map(|by| (by, &self.names)),
                 target: signal.recipient().map(|known| (known, &self.names)),
-                machine: Machine {
-                    users: &self.users,
-                    host_mnt_ns: 1,
-                    clock: &self.clock,
-                },
+                machine: self.machine(),
                 own_pid: 2,
+            }
+        }
+
+        fn machine(&self) -> Machine<'_> {
+            Machine {
+                users: &self.users,
+                host_mnt_ns: 1,
+                clock: &self.clock,
             }
         }
     }
@@ -395,6 +402,44 @@ mod tests {
                 call_seq: 1,
                 recipients: &group,
             });
+        }
+    }
+
+    #[test]
+    fn exits_of_all_kinds_are_valid() {
+        let lines = Lines::new();
+        let past = |role: Option<Role>| record::Past {
+            seq: 1,
+            time_ns: 1,
+            origin: Origin::Call,
+            signal: 15,
+            sender: Some((process(1), Names::default())),
+            role,
+        };
+        let pasts = [past(None), past(Some(Role::Trigger))];
+        let by = [None, Some(EndedBy::Seccomp), Some(EndedBy::Reboot)];
+        for (status, by) in [0, 0xff00, 9, 0x8b, 64]
+            .into_iter()
+            .zip(by.into_iter().cycle())
+        {
+            for cause in [None, Some(&pasts[0]), Some(&pasts[1])] {
+                let exit = Exit {
+                    by,
+                    ..exit(2_000_000, 2, status)
+                };
+                let context = ExitContext {
+                    exit: &exit,
+                    late: true,
+                    process: (&process(2), &lines.names),
+                    cause,
+                    earlier: &pasts,
+                    machine: lines.machine(),
+                };
+                let line = lines.check(&record::Exit::new(lines.head(), context, Limits::STEPS[0]));
+                assert_eq!(line.get("signal").is_some(), status & 0x7f != 0);
+                assert_eq!(line.get("exit_code").is_some(), status & 0x7f == 0);
+                assert_eq!(line["earlier"].as_array().map(Vec::len), Some(2));
+            }
         }
     }
 

@@ -75,11 +75,11 @@ impl KernelSignals {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Exits {
     /// None: only signals
-    #[default]
     None,
     /// Those by a signal
     Killed,
     /// Also those of processes that end by themselves after a signal that asks for it
+    #[default]
     All,
 }
 

@@ -244,15 +244,15 @@ fn cgroup(bytes: &[u8]) -> Result<CgroupPath, Malformed> {
 mod tests {
     use proptest::prelude::*;
     use types::{
-        call_abi, call_flag, disposition, generated_flag, image_flag, outcome, process_flag,
-        recipient_flag, record_kind, syscall_kind,
+        call_abi, call_flag, disposition, exit_flag, generated_flag, image_flag, outcome,
+        process_flag, recipient_flag, record_kind, syscall_kind,
     };
 
     use super::{
         super::layout::{EXEC_HEAD, Wire, bytes_of},
         *,
     };
-    use crate::event::{Abi, Descent, Disposition, End, Exec, Image, Outcome, Role};
+    use crate::event::{Abi, Descent, Disposition, End, EndedBy, Exec, Exit, Image, Outcome, Role};
 
     const NUMBER: RecordNumber = RecordNumber { cpu: 1, seq: 8 };
 
@@ -835,14 +835,48 @@ mod tests {
         let end = types::end_record {
             header: header(record_kind::RECORD_END),
             start_ns: 5,
+            end_ns: 8,
             tgid: 6,
-            pad: 0,
+            status: 0x300,
         };
         let event = Event::End(End {
+            time_ns: 7,
             pid: 6,
             start_ns: 5,
+            end_ns: 8,
+            status: 0x300,
         });
         assert_eq!(decode(bytes_of(&end)), Ok((NUMBER, event)));
+    }
+
+    #[test]
+    fn an_exit_has_its_process_and_why_it_ended() {
+        for (flags, by) in [
+            (exit_flag(0), None),
+            (exit_flag::EXIT_BY_SECCOMP, Some(EndedBy::Seccomp)),
+            (exit_flag::EXIT_BY_REBOOT, Some(EndedBy::Reboot)),
+        ] {
+            let exit = types::exit_record {
+                header: header(record_kind::RECORD_EXIT),
+                end_ns: 8,
+                status: 0x8b,
+                flags,
+                process: wire_process(100),
+            };
+            let process = expected_process(100);
+            let event = Event::Exit(Exit {
+                end: End {
+                    time_ns: 7,
+                    pid: process.pid,
+                    start_ns: process.start_ns,
+                    end_ns: 8,
+                    status: 0x8b,
+                },
+                process: Some(process),
+                by,
+            });
+            assert_eq!(decode(bytes_of(&exit)), Ok((NUMBER, event)));
+        }
     }
 
     #[test]
@@ -921,7 +955,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic(kind in 0_u32..11, bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fn no_bytes_panic(kind in 0_u32..14, bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             let header = header(record_kind(kind));
             let _ = decode(&sent(&header, size_of::<types::header>(), &bytes));
         }
