@@ -118,8 +118,8 @@ options! {
         #[arg(short = 'p', value_name = "PID", value_delimiter = ',')]
         sender_pid: Vec<Pid> { default: vec![], file: LIST, change: Filter }
 
-        /// Only signals sent to these processes, also if the call fails [pid,
-        /// repeatable, or a comma list]
+        /// Only signals sent to these processes, also if the call fails; given here, it
+        /// stops when all of them have ended [pid, repeatable, or a comma list]
         #[arg(short = 't', value_name = "PID", value_delimiter = ',')]
         target_pid: Vec<Pid> { default: vec![], file: LIST, change: Filter }
 

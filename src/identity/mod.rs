@@ -28,6 +28,7 @@ pub use self::{
     cgroup::{Cgroup, Cgroups},
     lineage::Ancestor,
     path::{Qos, Runtime},
+    proc::is_running,
     registry::{Names, Registry},
     runtime::{ContainerNames, Places, Runtimes, names_of_any},
     user::Users,

@@ -202,6 +202,11 @@ pub(super) fn start_ticks(id: Id) -> Option<u64> {
     Some(Stat::read(pid)?.start_ticks)
 }
 
+/// Whether there is a process of this number that has not ended.
+pub fn is_running(pid: u32) -> bool {
+    Stat::read(pid).is_some_and(|stat| stat.state != b'Z')
+}
+
 /// The inode number of one of a process's namespaces; 0 if it cannot be read. It is
 /// in the link's text, such as `mnt:[4026531841]`, which more may read than follow it.
 fn namespace(pid: u32, kind: &str) -> u32 {

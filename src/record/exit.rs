@@ -1,22 +1,18 @@
 //! The line of a process's end.
 
-use std::borrow::Cow;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    container::ContainerNames,
     context::{Head, Machine, is_false},
-    limits::{Cutter, Limits, first_args},
-    process::Process,
+    limits::{Cutter, Limits},
+    process::{Culprit, Process},
 };
 use crate::{
     clock::Timestamp,
     event::{self, EndedBy, Origin, Role},
     identity::Names,
     names::{Name, signal_name},
-    text::text,
 };
 
 /// The end of a process by a signal, or after one that asked for it.
@@ -112,42 +108,6 @@ pub struct Cause<'a> {
     #[schemars(extend("enum" = Role::ALL.map(Role::name)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_role: Option<&'static str>,
-}
-
-/// What an exit's line repeats of a sender.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "culprit")]
-pub struct Culprit<'a> {
-    /// Process id, in the initial pid namespace.
-    pub pid: u32,
-    /// The thread's name, at most 15 bytes.
-    pub comm: Cow<'a, str>,
-    /// The executable's path, as the process's own mount namespace has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub exe: Option<&'a str>,
-    /// Its first arguments: 4 at most, and not more than 128 bytes together.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub args: Option<Vec<&'a str>>,
-    /// Real user id.
-    pub uid: u32,
-    /// The name that `/etc/passwd` has for `uid`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<&'a str>,
-    /// The user id of the login, whatever the process has become since.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub loginuid: Option<u32>,
-    /// The name that `/etc/passwd` has for `loginuid`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub login_user: Option<&'a str>,
-    /// The unit of the system's systemd manager.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unit: Option<&'a str>,
-    /// The container's id, or its name if the runtime uses names.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub container: Option<&'a str>,
-    /// The names of its container.
-    #[serde(flatten)]
-    pub names: ContainerNames<'a>,
 }
 
 /// A signal that a process was sent, kept until it ends.
@@ -252,32 +212,5 @@ impl<'a> Cause<'a> {
             sender: None,
             sender_role: None,
         })
-    }
-}
-
-impl<'a> Culprit<'a> {
-    fn new(
-        process: &'a event::Process,
-        names: &'a Names,
-        machine: Machine<'a>,
-        cutter: &mut Cutter,
-    ) -> Self {
-        let image = names.image.as_deref();
-        let cgroup = names.cgroup.as_deref();
-        let user = |uid| machine.users.user(uid);
-        let container = cgroup.and_then(|cgroup| cgroup.container.as_ref());
-        Self {
-            pid: process.pid,
-            comm: text(process.comm.bytes()),
-            exe: (image.and_then(|image| image.exe.as_deref())).map(|exe| cutter.path(exe)),
-            args: (image.and_then(|image| image.args.as_ref())).map(|args| first_args(args)),
-            uid: process.uid,
-            user: user(process.uid).map(|user| cutter.name(user)),
-            loginuid: process.loginuid,
-            login_user: (process.loginuid.and_then(user)).map(|user| cutter.name(user)),
-            unit: (cgroup.and_then(|cgroup| cgroup.unit.as_deref())).map(|unit| cutter.name(unit)),
-            container: container.map(|container| cutter.name(&container.id)),
-            names: ContainerNames::new(names.container.as_deref(), cutter),
-        }
     }
 }

@@ -174,6 +174,42 @@ pub struct Brief<'a> {
     pub start_time: Timestamp,
 }
 
+/// What an exit's line repeats of a sender.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "culprit")]
+pub struct Culprit<'a> {
+    /// Process id, in the initial pid namespace.
+    pub pid: u32,
+    /// The thread's name, at most 15 bytes.
+    pub comm: Cow<'a, str>,
+    /// The executable's path, as the process's own mount namespace has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exe: Option<&'a str>,
+    /// Its first arguments: 4 at most, and not more than 128 bytes together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub args: Option<Vec<&'a str>>,
+    /// Real user id.
+    pub uid: u32,
+    /// The name that `/etc/passwd` has for `uid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<&'a str>,
+    /// The user id of the login, whatever the process has become since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loginuid: Option<u32>,
+    /// The name that `/etc/passwd` has for `loginuid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login_user: Option<&'a str>,
+    /// The unit of the system's systemd manager.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<&'a str>,
+    /// The container's id, or its name if the runtime uses names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<&'a str>,
+    /// The names of its container.
+    #[serde(flatten)]
+    pub names: ContainerNames<'a>,
+}
+
 impl<'a> Brief<'a> {
     /// The little that is said of a process.
     pub fn new(
@@ -251,6 +287,34 @@ impl<'a> Process<'a> {
             ancestors: (cutter.ancestors(&names.ancestors[..names.near]).iter())
                 .map(|ancestor| Ancestor::new(ancestor, cutter))
                 .collect(),
+        }
+    }
+}
+
+impl<'a> Culprit<'a> {
+    /// What an exit's line repeats of a process.
+    pub(super) fn new(
+        process: &'a event::Process,
+        names: &'a Names,
+        machine: Machine<'a>,
+        cutter: &mut Cutter,
+    ) -> Self {
+        let image = names.image.as_deref();
+        let cgroup = names.cgroup.as_deref();
+        let user = |uid| machine.users.user(uid);
+        let container = cgroup.and_then(|cgroup| cgroup.container.as_ref());
+        Self {
+            pid: process.pid,
+            comm: text(process.comm.bytes()),
+            exe: (image.and_then(|image| image.exe.as_deref())).map(|exe| cutter.path(exe)),
+            args: (image.and_then(|image| image.args.as_ref())).map(|args| first_args(args)),
+            uid: process.uid,
+            user: user(process.uid).map(|user| cutter.name(user)),
+            loginuid: process.loginuid,
+            login_user: (process.loginuid.and_then(user)).map(|user| cutter.name(user)),
+            unit: (cgroup.and_then(|cgroup| cgroup.unit.as_deref())).map(|unit| cutter.name(unit)),
+            container: container.map(|container| cutter.name(&container.id)),
+            names: ContainerNames::new(names.container.as_deref(), cutter),
         }
     }
 }

@@ -7,8 +7,9 @@ use std::{
 
 use anyhow::Result;
 
+use super::watched::Watched;
 use crate::{
-    clock::monotonic_ns,
+    clock::{boottime_ns, monotonic_ns},
     config::{Config, TraceArgs},
     correlate::{Correlator, Released},
     emit::{Coverage, Emitter, Report},
@@ -33,6 +34,7 @@ pub struct Run<'obj> {
     pub(super) health: Health,
     pub(super) args: TraceArgs,
     pub(super) config: Config,
+    pub(super) watched: Watched,
     /// When the rings were last read, by the kernel's clock.
     pub(super) mark_ns: u64,
     /// As that, or when the run began; none once nothing more is traced.
@@ -63,6 +65,10 @@ impl<'obj> Run<'obj> {
             emitter,
             health: Health::new(&config, tracer.canary(), now),
             tracer,
+            watched: Watched::new(
+                args.target_pid.iter().flatten().map(|pid| pid.0),
+                boottime_ns(),
+            ),
             args,
             mark_ns,
             read_ns: None,
@@ -113,13 +119,17 @@ impl<'obj> Run<'obj> {
     /// Makes lines of the signals up to a time.
     pub(super) fn release(&mut self, horizon_ns: u64) {
         let (emitter, registry, count) = (&mut self.emitter, &mut self.registry, self.config.count);
+        let watched = &mut self.watched;
         self.correlator.release(horizon_ns, |released, late| {
             if emitter.events() >= count {
                 return;
             }
             match released {
                 Released::Signal(signal, group) => emitter.signal(registry, signal, group, late),
-                Released::Exit(exit) => emitter.exit(registry, exit, late),
+                Released::Exit(exit) => {
+                    emitter.exit(registry, exit, late);
+                    watched.note(exit);
+                }
             }
         });
     }

@@ -21,6 +21,7 @@ mod cycle;
 mod end;
 mod reload;
 mod wake;
+mod watched;
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -124,9 +125,9 @@ impl Run<'_> {
             || self.deadline.is_some_and(|time| time <= Instant::now())
     }
 
-    /// Whether `--count` has been reached.
+    /// Whether `--count` has been reached, or all targets have ended.
     fn is_complete(&self) -> bool {
-        self.emitter.events() >= self.config.count
+        self.emitter.events() >= self.config.count || self.watched.have_ended()
     }
 
     /// Sleeps until there is something to do. True: the output hung up.

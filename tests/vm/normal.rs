@@ -12,7 +12,9 @@ const NAMED: [&str; 9] = [
 ];
 const TIMES: [&str; 3] = ["timestamp", "start_time", "since"];
 /// Measured, and not the same twice.
-const MEASURED: [&str; 12] = [
+const MEASURED: [&str; 14] = [
+    "age_ms",
+    "after_us",
     "late",
     "lines_written",
     "bytes_written",

@@ -29,6 +29,8 @@ pub struct Stage {
     pub cells: Vec<Cell>,
     /// Those that may be gone before `/proc` is read.
     pub doomed: Vec<i64>,
+    /// Exits are to be compared, too.
+    pub with_exits: bool,
     shared: Option<Sigtrail>,
     fence: Option<Actor>,
     own: Option<Sigtrail>,
@@ -204,7 +206,9 @@ impl Stage {
             }
             None => self.awaited_lines(),
         };
-        self.lines.extend(lines);
+        let with_exits = self.with_exits;
+        let is_wanted = |line: &Value| with_exits || line["type"] != "exit";
+        self.lines.extend(lines.into_iter().filter(is_wanted));
     }
 
     /// A line may be late if the host stops a virtual CPU for so long.

@@ -5,11 +5,12 @@ use super::{
     bytes::{Malformed, path, read},
     layout::{CALL_HEAD, CGROUP_HEAD, GENERATED_HEAD},
     lifecycle, numbers,
+    process::process,
 };
 use crate::event::{
     Arranger, Call, CallKey, CgroupPath, Comm, Event, Fate, Generated, GroupRecipient, Limit,
-    OomFigures, OomVictim, Origin, Pidfd, Process, Recipient, RecordNumber, Scope, SentInfo,
-    Source, Syscall,
+    OomFigures, OomVictim, Origin, Pidfd, Recipient, RecordNumber, Scope, SentInfo, Source,
+    Syscall,
 };
 
 /// Decodes one record. `bytes` may be longer than the record, and need not be
@@ -166,37 +167,6 @@ fn oom(bytes: &[u8]) -> Result<OomVictim, Malformed> {
             oom_score_adj: wire.oom_score_adj,
         }),
     })
-}
-
-pub(super) fn process(wire: &types::process) -> Process {
-    let has = |flag: types::process_flag| wire.flags.0 & flag.0 != 0;
-    let set = |id: u32| (id != u32::MAX).then_some(id);
-    Process {
-        pid: wire.tgid,
-        tid: wire.tid,
-        start_ns: wire.start_ns,
-        exec_id: wire.exec_id,
-        cgroup_key: wire.cgroup_key,
-        uid: wire.uid,
-        gid: wire.gid,
-        euid: wire.euid,
-        egid: wire.egid,
-        loginuid: set(wire.loginuid),
-        session: set(wire.session),
-        ppid: wire.ppid,
-        ns_pid: wire.ns_pid,
-        pid_ns: wire.pid_ns,
-        ns_level: wire.ns_level,
-        mnt_ns: wire.mnt_ns,
-        tty: wire.tty,
-        exiting: has(types::process_flag::PROCESS_EXITING),
-        zombie: has(types::process_flag::PROCESS_ZOMBIE),
-        kernel_thread: has(types::process_flag::PROCESS_KERNEL_THREAD),
-        in_same_session: has(types::process_flag::PROCESS_IN_SAME_SESSION),
-        exe_deleted: has(types::process_flag::PROCESS_EXE_DELETED),
-        comm: Comm(wire.comm),
-        parent_comm: Comm(wire.parent_comm),
-    }
 }
 
 fn recipient(wire: &types::recipient) -> Result<Recipient, Malformed> {

@@ -3,8 +3,8 @@
 use super::{
     super::skel::types,
     bytes::{Malformed, path, read},
-    decode::process,
     layout::EXEC_HEAD,
+    process::process,
 };
 use crate::event::{Comm, Descent, End, EndedBy, Exec, Exit, Image};
 

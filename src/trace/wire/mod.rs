@@ -38,6 +38,7 @@ mod encode;
 mod layout;
 mod lifecycle;
 mod numbers;
+mod process;
 
 pub use self::decode::decode;
 pub(super) use self::{

@@ -5,6 +5,7 @@ mod calls;
 mod clock;
 pub mod coverage;
 mod cpus;
+mod ends;
 mod evasion;
 mod filters;
 mod identity;
@@ -59,6 +60,7 @@ pub const ALONE: &[Scenario] = &[
     (COVERAGE_OF_LIGHT, coverage::light),
     ("seccomp", seccomp::refused),
     ("filters", filters::all),
+    ("ends_by_signals", ends::by_signals),
     ("signals_without_a_call", uncalled::all),
     ("ways_to_hook", ways::each),
     ("ways_that_are_refused", ways::refused),
