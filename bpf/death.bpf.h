@@ -85,7 +85,7 @@ static __always_inline void send_exit(void *ctx, struct task_struct *task, __u64
 	reboot = reboot_signal(task->group_leader);
 	record->end_ns = end_ns;
 	record->status = reboot ? reboot : status;
-	record->flags = reboot ? EXIT_BY_REBOOT : 0;
+	record->flags = reboot ? EXIT_BY_REBOOT : task->ptrace ? EXIT_TRACED : 0;
 	if (is_by_seccomp(task, status & 0x7f))
 		record->flags = EXIT_BY_SECCOMP;
 	read_process(&record->process, task, 1);

@@ -383,6 +383,8 @@ enum exit_flag {
 	EXIT_BY_SECCOMP = 1 << 0,
 	/* reboot(2) in its pid namespace ended it. */
 	EXIT_BY_REBOOT = 1 << 1,
+	/* A tracer can end its tracee as if by a signal that nobody has sent. */
+	EXIT_TRACED = 1 << 2,
 };
 
 struct exit_record {

@@ -13,9 +13,9 @@ use super::{
     stamp::Stamp,
 };
 use crate::{
-    clock::Timestamp,
+    clock::{Timestamp, boottime_ns},
     config::Config,
-    event::{Exit, Recipient, Signal},
+    event::{EndedBy, Exit, Recipient, Signal},
     identity::Registry,
     loss::{Entry, Losses, Reason, What},
     record::{Context, ExitContext, Head, Machine, Past, Recipients, push_line},
@@ -31,6 +31,8 @@ pub struct Emitter {
     pub(super) encoder: Encoder,
     pub(super) selection: Selection,
     causes: Causes,
+    /// Since when all is seen, in `CLOCK_BOOTTIME`.
+    since_ns: u64,
     pub(super) losses: Losses,
     /// Why the sink refused a line, until it has room and the loss is reported.
     refusal: Option<Reason>,
@@ -50,6 +52,7 @@ impl Emitter {
             encoder: Encoder::new(Format::of(config)),
             selection: Selection::new(config),
             causes: Causes::new(config.asking, config.exit_after.0),
+            since_ns: boottime_ns(),
             losses: Losses::default(),
             refusal: None,
             events: 0,
@@ -63,6 +66,11 @@ impl Emitter {
     pub fn set_filters(&mut self, config: &Config) {
         self.selection = Selection::new(config);
         self.causes.set(config.asking, config.exit_after.0);
+    }
+
+    /// From now on all is seen.
+    pub fn begin(&mut self) {
+        self.since_ns = boottime_ns();
     }
 
     /// Where the lines go.
@@ -161,6 +169,14 @@ impl Emitter {
 
     /// Makes the line of an exit, if one is wanted, or enters it as lost.
     pub fn exit(&mut self, registry: &mut Registry, exit: &Exit, late: bool) {
+        // That no signal came is known only if none was left out or lost, or came before.
+        let sees_all = self.selection.wants_all_signals()
+            && self.losses.total() == 0
+            && exit.end.start_ns > self.since_ns;
+        let exit = &Exit {
+            by: (exit.by).filter(|&by| by != EndedBy::Tracer || sees_all),
+            ..*exit
+        };
         let found = self.causes.take(exit);
         let Some(process) = exit.process.or(found.process) else {
             return;

@@ -5,8 +5,9 @@ use crate::{
     config::{Config, filters_shown},
     event::{Exit, Process},
     identity::Names,
+    names::SignalSet,
     select::{NameFilters, Within, wants_target, wants_undecided},
-    trace::{Exits, Filters},
+    trace::{Exits, Filters, KernelSignals},
 };
 
 /// The filters in force.
@@ -30,6 +31,15 @@ impl Selection {
     /// In few words.
     pub fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// Whether no signal that may end a process is left out.
+    pub fn wants_all_signals(&self) -> bool {
+        let filters = &self.filters;
+        filters.kernel_signals != KernelSignals::None
+            && filters.signals == SignalSet::ALL
+            && !filters.asks_for_cause()
+            && self.name_filters.senders == Within::default()
     }
 
     /// Whether any ends of processes are wanted.

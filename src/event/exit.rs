@@ -21,6 +21,8 @@ pub enum EndedBy {
     Seccomp,
     /// `reboot` in its pid namespace.
     Reboot,
+    /// Its tracer, if no signal did: it was traced.
+    Tracer,
 }
 
 impl Exit {

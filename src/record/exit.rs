@@ -202,6 +202,7 @@ impl<'a> Cause<'a> {
         let origin = match exit.by? {
             EndedBy::Seccomp => Origin::Seccomp,
             EndedBy::Reboot => Origin::Reboot,
+            EndedBy::Tracer => Origin::Ptrace,
         };
         Some(Self {
             seq: None,

@@ -53,12 +53,13 @@ impl<'obj> Run<'obj> {
     pub(super) fn new(
         tracer: Tracer<'obj>,
         registry: Registry,
-        emitter: Emitter,
+        mut emitter: Emitter,
         args: TraceArgs,
         config: Config,
         mark_ns: u64,
     ) -> Self {
         let now = Instant::now();
+        emitter.begin();
         Self {
             correlator: Correlator::new(tracer.is_skippable()),
             registry,

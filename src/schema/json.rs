@@ -417,7 +417,7 @@ mod tests {
             role,
         };
         let pasts = [past(None), past(Some(Role::Trigger))];
-        let by = [None, Some(EndedBy::Seccomp), Some(EndedBy::Reboot)];
+        let by = [None, Some(EndedBy::Seccomp), Some(EndedBy::Tracer)];
         for (status, by) in [0, 0xff00, 9, 0x8b, 64]
             .into_iter()
             .zip(by.into_iter().cycle())

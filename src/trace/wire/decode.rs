@@ -825,6 +825,7 @@ mod tests {
             (exit_flag(0), None),
             (exit_flag::EXIT_BY_SECCOMP, Some(EndedBy::Seccomp)),
             (exit_flag::EXIT_BY_REBOOT, Some(EndedBy::Reboot)),
+            (exit_flag::EXIT_TRACED, Some(EndedBy::Tracer)),
         ] {
             let exit = types::exit_record {
                 header: header(record_kind::RECORD_EXIT),

@@ -61,6 +61,8 @@ pub(super) fn exit(bytes: &[u8]) -> Result<Exit, Malformed> {
             Some(EndedBy::Seccomp)
         } else if has(types::exit_flag::EXIT_BY_REBOOT) {
             Some(EndedBy::Reboot)
+        } else if has(types::exit_flag::EXIT_TRACED) {
+            Some(EndedBy::Tracer)
         } else {
             None
         },
