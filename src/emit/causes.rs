@@ -1,12 +1,11 @@
 //! What processes were sent that may end them, until they end.
 //!
 //! Signals that have decided an end are kept apart from those that wait, or were
-//! handled: a process that sends itself the latter without an end must not push out
-//! what is about to end others.
+//! handled. If there are too many, the user whose processes were sent most loses the
+//! oldest. So nobody can push out what is about to end the process of another.
 
 use std::{
     collections::{HashMap, VecDeque},
-    mem,
     time::Duration,
 };
 
@@ -38,6 +37,8 @@ enum Part {
 #[derive(Debug)]
 struct Entry {
     process: Process,
+    /// Under whom it is kept.
+    user: u32,
     signals: Vec<(Part, Past)>,
 }
 
@@ -45,8 +46,17 @@ struct Entry {
 #[derive(Debug, Default)]
 struct Shelf {
     entries: HashMap<Key, Entry>,
-    /// In the order in which they came.
-    order: VecDeque<Key>,
+    /// By the user whose processes they are.
+    users: HashMap<u32, Queue>,
+}
+
+/// The processes of one user.
+#[derive(Debug, Default)]
+struct Queue {
+    /// In the order in which they came. Some may have ended.
+    keys: VecDeque<Key>,
+    /// How many have not.
+    living: usize,
 }
 
 /// The signals that may end processes.
@@ -123,7 +133,7 @@ impl Causes {
         let mut signals = Vec::new();
         let mut found = Found::default();
         for shelf in [&mut self.others, &mut self.decided] {
-            if let Some(entry) = shelf.entries.remove(&key) {
+            if let Some(entry) = shelf.take(key) {
                 found.process = Some(entry.process);
                 signals.extend(entry.signals);
             }
@@ -157,24 +167,47 @@ impl Shelf {
             entry.signals.push((part, past));
             return;
         }
-        while self.entries.len() >= MOST {
-            // Some in the order have ended.
-            let Some(oldest) = self.order.pop_front() else {
-                break;
-            };
-            self.entries.remove(&oldest);
+        if self.entries.len() >= MOST {
+            self.forget_one();
         }
-        if self.order.len() >= 2 * MOST {
-            let order = mem::take(&mut self.order);
-            let lives = |key: &Key| self.entries.contains_key(key);
-            self.order = order.into_iter().filter(lives).collect();
-        }
-        self.order.push_back(key);
+        let queue = self.users.entry(process.uid).or_default();
+        queue.keys.push_back(key);
+        queue.living += 1;
         let entry = Entry {
             process: *process,
+            user: process.uid,
             signals: vec![(part, past)],
         };
         self.entries.insert(key, entry);
+    }
+
+    fn take(&mut self, key: Key) -> Option<Entry> {
+        let entry = self.entries.remove(&key)?;
+        if let Some(queue) = self.users.get_mut(&entry.user) {
+            queue.living -= 1;
+            if queue.living == 0 {
+                self.users.remove(&entry.user);
+            } else if queue.keys.len() > 2 * queue.living + MOST_OF_ONE {
+                let entries = &self.entries;
+                queue.keys.retain(|key| entries.contains_key(key));
+            }
+        }
+        Some(entry)
+    }
+
+    /// Forgets the oldest process of the user who has most: nobody can push out
+    /// another's.
+    fn forget_one(&mut self) {
+        let most = self.users.values_mut().max_by_key(|queue| queue.living);
+        let Some(queue) = most else {
+            return;
+        };
+        while let Some(oldest) = queue.keys.pop_front() {
+            if self.entries.contains_key(&oldest) {
+                self.take(oldest);
+                return;
+            }
+        }
     }
 }
 
@@ -309,10 +342,28 @@ mod tests {
             send(&mut causes, 3, TERM, &handled(3));
         }
         let others = &causes.others;
-        assert!(others.entries.len() <= MOST);
-        assert!(others.order.len() <= 2 * MOST);
+        assert_eq!(others.entries.len(), MOST);
+        assert!(others.users[&0].keys.len() <= 2 * MOST);
         let of_one = others.entries.values().map(|entry| entry.signals.len());
         assert!(of_one.max() <= Some(MOST_OF_ONE));
         assert_eq!(seqs(&causes.take(&exit(4, 2, 9))), (Some(1), vec![]));
+    }
+
+    #[test]
+    fn a_user_pushes_out_nobody_elses_signals() {
+        let mut causes = causes();
+        let mut victim = handled(2);
+        victim.process.uid = 7;
+        send(&mut causes, 1, TERM, &victim);
+        for pid in 3..u32::try_from(3 * MOST).unwrap() {
+            send(&mut causes, 2, TERM, &handled(pid));
+            if pid % 3 == 0 {
+                causes.take(&exit(3, pid, 0));
+            }
+        }
+        assert_eq!(seqs(&causes.take(&exit(4, 2, 0))), (Some(1), vec![]));
+        let kept = causes.others.users[&0].living;
+        assert_eq!(kept, causes.others.entries.len());
+        assert!(!causes.others.users.contains_key(&7));
     }
 }
