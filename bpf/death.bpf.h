@@ -74,8 +74,7 @@ static __always_inline int is_by_seccomp(struct task_struct *task, __u32 sig)
 }
 
 /* Sends the end of a process that a signal ended. */
-static __always_inline void send_exit(void *ctx, struct task_struct *task, __u64 end_ns,
-				      __u32 status)
+static __always_inline void send_exit(void *ctx, struct task_struct *task, __u32 status)
 {
 	struct exit_record *record = scratch(HOOK_DEATH, SCRATCH_CALL);
 	__u32 reboot;
@@ -83,7 +82,6 @@ static __always_inline void send_exit(void *ctx, struct task_struct *task, __u64
 	if (!record)
 		return;
 	reboot = reboot_signal(task->group_leader);
-	record->end_ns = end_ns;
 	record->status = reboot ? reboot : status;
 	record->flags = reboot ? EXIT_BY_REBOOT : task->ptrace ? EXIT_TRACED : 0;
 	if (is_by_seccomp(task, status & 0x7f))
@@ -100,16 +98,14 @@ static __always_inline void send_exit(void *ctx, struct task_struct *task, __u64
 /* A thread ends; the process does with its last one. */
 static __always_inline void probe_end(void *ctx, struct task_struct *task)
 {
-	__u64 end_ns;
 	__u32 status;
 
 	if (task->signal->live.counter)
 		return;
-	end_ns = bpf_ktime_get_boot_ns();
 	status = wait_status(task);
 	if (status & 0x7f && trace_state == TRACE_ON && current_filters()->exits != EXITS_NONE)
-		send_exit(ctx, task, end_ns, status);
-	send_end(ctx, task, end_ns, status);
+		send_exit(ctx, task, status);
+	send_end(ctx, task, status);
 }
 
 /* The end of a thread. */

@@ -373,7 +373,6 @@ struct fork_record {
 struct end_record {
 	struct header header;
 	__u64 start_ns;
-	__u64 end_ns; /* CLOCK_BOOTTIME, as `start_ns` */
 	__u32 tgid;
 	__u32 status; /* as wait(2) gives it */
 };
@@ -389,7 +388,6 @@ enum exit_flag {
 
 struct exit_record {
 	struct header header;
-	__u64 end_ns;
 	__u32 status;
 	enum exit_flag flags;
 	struct process process;

@@ -101,15 +101,13 @@ static __always_inline int probe_fork(void *ctx, struct task_struct *child)
 }
 
 /* A process has ended. */
-static __always_inline void send_end(void *ctx, struct task_struct *task, __u64 end_ns,
-				     __u32 status)
+static __always_inline void send_end(void *ctx, struct task_struct *task, __u32 status)
 {
 	struct end_record *record = scratch(HOOK_LIFECYCLE, SCRATCH_CALL);
 
 	if (!record)
 		return;
 	record->start_ns = task->group_leader->start_boottime;
-	record->end_ns = end_ns;
 	record->tgid = task->tgid;
 	record->status = status;
 	send_lifecycle(ctx, &record->header, RECORD_END, sizeof(*record));

@@ -34,6 +34,8 @@ pub struct Clock {
     /// UTC minus boot time, when this clock was made: the start time of a
     /// process must be the same on all lines of a run.
     boot_offset_ns: u64,
+    /// Boot time minus monotonic: for how long the machine was suspended.
+    suspended_ns: u64,
     /// The UTC time that was last given in order.
     last_ns: u64,
     /// The current second, and its text.
@@ -48,6 +50,7 @@ impl Clock {
             offset_ns: 0,
             boot_offset_ns: nanoseconds(clock_gettime(ClockId::Realtime))
                 .saturating_sub(boottime_ns()),
+            suspended_ns: 0,
             last_ns: 0,
             second: u64::MAX,
             text: [0; Timestamp::LEN],
@@ -59,6 +62,7 @@ impl Clock {
     /// Reads the offset again. Once in each batch, since the wall clock may be
     /// set.
     pub fn sync(&mut self) {
+        self.suspended_ns = boottime_ns().saturating_sub(monotonic_ns());
         // The quickest of three readings is the most exact.
         let mut quickest = u64::MAX;
         for _ in 0..3 {
@@ -87,6 +91,12 @@ impl Clock {
     /// As [`Self::timestamp`], for a time that is out of order.
     pub fn late_timestamp(&mut self, monotonic_ns: u64) -> Timestamp {
         self.format(monotonic_ns.saturating_add(self.offset_ns))
+    }
+
+    /// How old a process was at a monotonic time. Its start is given in
+    /// `CLOCK_BOOTTIME`.
+    pub const fn age_ns(&self, monotonic_ns: u64, start_ns: u64) -> u64 {
+        (monotonic_ns.saturating_add(self.suspended_ns)).saturating_sub(start_ns)
     }
 
     /// The UTC time of a process's start, which is given in `CLOCK_BOOTTIME`.

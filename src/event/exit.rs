@@ -43,11 +43,6 @@ impl Exit {
     pub const fn code(&self) -> u8 {
         (self.end.status >> 8) as u8
     }
-
-    /// How long it lived, in nanoseconds.
-    pub const fn age_ns(&self) -> u64 {
-        self.end.end_ns.saturating_sub(self.end.start_ns)
-    }
 }
 
 #[cfg(test)]

@@ -55,8 +55,6 @@ pub struct End {
     pub pid: u32,
     /// When it started, in nanoseconds of `CLOCK_BOOTTIME`.
     pub start_ns: u64,
-    /// When it ended, likewise.
-    pub end_ns: u64,
     /// How, as `wait` gives it.
     pub status: u32,
 }

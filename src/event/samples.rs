@@ -89,7 +89,6 @@ pub fn exit(time_ns: u64, pid: u32, status: u32) -> Exit {
             time_ns,
             pid,
             start_ns: 1,
-            end_ns: time_ns,
             status,
         },
         process: (status & 0x7f != 0).then(|| process(pid)),

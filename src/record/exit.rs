@@ -169,7 +169,7 @@ impl<'a> Exit<'a> {
             signal: signal.map(signal_name),
             signal_number: signal,
             exit_code: signal.is_none().then(|| exit.code()),
-            age_ms: exit.age_ns() / 1_000_000,
+            age_ms: machine.clock.age_ns(exit.end.time_ns, exit.end.start_ns) / 1_000_000,
             late: context.late,
             process: Dead {
                 pid: process.pid,

@@ -805,7 +805,6 @@ mod tests {
         let end = types::end_record {
             header: header(record_kind::RECORD_END),
             start_ns: 5,
-            end_ns: 8,
             tgid: 6,
             status: 0x300,
         };
@@ -813,7 +812,6 @@ mod tests {
             time_ns: 7,
             pid: 6,
             start_ns: 5,
-            end_ns: 8,
             status: 0x300,
         });
         assert_eq!(decode(bytes_of(&end)), Ok((NUMBER, event)));
@@ -829,7 +827,6 @@ mod tests {
         ] {
             let exit = types::exit_record {
                 header: header(record_kind::RECORD_EXIT),
-                end_ns: 8,
                 status: 0x8b,
                 flags,
                 process: wire_process(100),
@@ -840,7 +837,6 @@ mod tests {
                     time_ns: 7,
                     pid: process.pid,
                     start_ns: process.start_ns,
-                    end_ns: 8,
                     status: 0x8b,
                 },
                 process: Some(process),

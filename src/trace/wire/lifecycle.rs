@@ -39,7 +39,6 @@ pub(super) fn end(bytes: &[u8]) -> Result<End, Malformed> {
         time_ns: wire.header.time_ns,
         pid: wire.tgid,
         start_ns: wire.start_ns,
-        end_ns: wire.end_ns,
         status: wire.status,
     })
 }
@@ -53,7 +52,6 @@ pub(super) fn exit(bytes: &[u8]) -> Result<Exit, Malformed> {
             time_ns: wire.header.time_ns,
             pid: process.pid,
             start_ns: process.start_ns,
-            end_ns: wire.end_ns,
             status: wire.status,
         },
         process: Some(process),
