@@ -10,6 +10,9 @@
 # that is absent, and `process` is the target, as in other events of processes that
 # end.
 #
+# Of the end of a process, `process` is the one that ended, with `process.exit_code` if it
+# ended by itself. What led to the end is `sigtrail.cause`, as the line has it.
+#
 # `process.parent` is who started the process, with the first of its arguments, as long
 # as that is its parent still.
 #
@@ -19,6 +22,10 @@ def without_nulls: with_entries(select(.value != null));
 
 def mapped: del(.pid, .tid, .ns_pid, .comm, .exe, .args, .title, .start_time, .uid, .user, .euid,
   .effective_user, .gid, .egid, .ppid, .parent_comm);
+
+# Of the process that an event is about, where it runs is mapped, too.
+def mapped_of_main: mapped | del(.container, .container_runtime, .container_name, .image, .pod,
+  .pod_namespace, .pod_container);
 
 def parent: (.ancestors // [] | first) as $nearest
   | {pid: .ppid, name: .parent_comm}
@@ -66,12 +73,20 @@ def outcome:
   if .ret == null then "unknown" elif .ret < 0 then "failure"
   elif made then "success" else "unknown" end;
 
-def users: .tty_user as $tty | [.sender, .target, .recipients[]? | objects
+def users: .tty_user as $tty | [.sender, .target, .process, .cause.sender,
+    (.recipients[]?), (.earlier[]? | .sender) | objects
   | .user, .effective_user, .login_user] + [$tty] | map(select(. != null)) | unique;
 
 def who: "\(.comm) (\(.pid))";
 
 def whom: if .pid then who else "\(.scope) \(.arg)" end;
+
+def caused:
+  (if .sender and .sender_role != "self" then .sender | who else null end) as $who
+  | if .origin != "call" then
+      ", \(.origin)\(if $who then ", \(.sender_role) \($who)" else "" end)"
+    elif $who then " from \($who)"
+    else "" end;
 
 def of_type:
   if .type == "signal" then
@@ -91,6 +106,16 @@ def of_type:
         {message: "\(.origin): \(.signal) to \(.target | whom)\(
           if .sender and .sender_role != "self" then ", \(.sender_role) \(.sender | who)" else "" end)"}
       end
+  elif .type == "exit" then
+    {
+      event: ({kind: "event", category: ["process"], type: ["end"], action: "exit", code: .signal}
+        | without_nulls),
+      process: ({end: .timestamp, exit_code} | without_nulls),
+      message: "\(.process | who) \(
+        if .end == "exited" then "exited with \(.exit_code)\(if .cause then " after \(.cause.signal)" else "" end)"
+        elif .end == "dumped" then "dumped core by \(.signal)"
+        else "was killed by \(.signal)" end)\(.cause // {origin: "call"} | caused)"
+    }
   elif .type == "recipients" then
     {
       event: {kind: "event", category: ["process"], action: "recipients",
@@ -122,14 +147,15 @@ def of_type:
   }
   * of_type
   * (users | if . == [] then {} else {related: {user: .}} end)
-  * ((.sender // .target // {}) as $main
+  * ((.sender // .target // .process // {}) as $main
     | (if $main.pid then {process: ($main | process($line.hostname))} else {} end)
     + (if $main.container then {container: ($main | container)} else {} end)
     + (if $main.pod then {orchestrator: ($main | orchestrator)} else {} end))
   * (if .target.pid then {Target: {process: (.target | process($line.hostname))}} else {} end)
   * {sigtrail: ($line
-      | del(.timestamp, .seq, .hostname, .errno, .version, .kernel)
-      | if .sender then .sender |= (mapped | del(.container, .container_runtime, .container_name,
-          .image, .pod, .pod_namespace, .pod_container)) else . end
+      | del(.timestamp, .seq, .hostname, .errno, .version, .kernel, .exit_code)
+      | if .sender then .sender |= mapped_of_main else . end
+      | if .process then .process |= mapped_of_main else . end
       | if .target.pid then .target |= mapped else . end
-      | if .sender == {} then del(.sender) else . end)}
+      | if .sender == {} then del(.sender) else . end
+      | if .process == {} then del(.process) else . end)}

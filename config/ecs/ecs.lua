@@ -9,6 +9,9 @@
 -- that is absent, and `process` is the target, as in other events of processes that
 -- end.
 --
+-- Of the end of a process, `process` is the one that ended, with `process.exit_code` if it
+-- ended by itself. What led to the end is `sigtrail.cause`, as the line has it.
+--
 -- `process.parent` is who started the process, with the first of its arguments, as long
 -- as that is its parent still.
 --
@@ -20,12 +23,13 @@ local MAPPED = {
     start_time = true, uid = true, user = true, euid = true, effective_user = true,
     gid = true, egid = true, ppid = true, parent_comm = true,
 }
-local MAPPED_OF_SENDER = {
+local MAPPED_OF_MAIN = {
     container = true, container_runtime = true, container_name = true, image = true,
     pod = true, pod_namespace = true, pod_container = true,
 }
 local MAPPED_OF_LINE = {
     timestamp = true, seq = true, hostname = true, errno = true, version = true, kernel = true,
+    exit_code = true,
 }
 
 -- ECS has user ids as keywords. They have no fraction, though numbers in LuaJIT may.
@@ -129,11 +133,36 @@ local function users(line)
     add(line.sender or {})
     add(line.arranged_by or {})
     add(line.target or {})
+    add(line.process or {})
+    add(line.cause and line.cause.sender or {})
+    for _, before in ipairs(line.earlier or {}) do
+        add(before.sender or {})
+    end
     for _, recipient in ipairs(line.recipients or {}) do
         add(recipient)
     end
     table.sort(names)
     return #names > 0 and names or nil
+end
+
+-- The process that an event is about, and where it runs.
+local function set_main(made, main, host)
+    made.process = process(main, host)
+    if main.container then
+        made.container = {
+            id = main.container,
+            runtime = main.container_runtime,
+            name = main.container_name or main.pod_container,
+            image = main.image and { name = main.image },
+        }
+    end
+    if main.pod then
+        made.orchestrator = {
+            type = "kubernetes",
+            namespace = main.pod_namespace,
+            resource = { type = "pod", name = main.pod },
+        }
+    end
 end
 
 local of_type = {}
@@ -156,25 +185,36 @@ function of_type.signal(line, made)
             .. (behind and ", " .. line.sender_role .. " " .. who(sender) or "")
     end
     local main = sender or line.target
-    made.process = process(main, line.hostname)
-    if main.container then
-        made.container = {
-            id = main.container,
-            runtime = main.container_runtime,
-            name = main.container_name or main.pod_container,
-            image = main.image and { name = main.image },
-        }
-    end
-    if main.pod then
-        made.orchestrator = {
-            type = "kubernetes",
-            namespace = main.pod_namespace,
-            resource = { type = "pod", name = main.pod },
-        }
-    end
+    set_main(made, main, line.hostname)
     if line.target.pid then
         made.Target = { process = process(line.target, line.hostname) }
     end
+end
+
+local ENDS = { killed = " was killed by ", dumped = " dumped core by " }
+
+function of_type.exit(line, made)
+    local event = made.event
+    event.kind, event.category, event.type = "event", { "process" }, { "end" }
+    event.action, event.code = "exit", line.signal
+    set_main(made, line.process, line.hostname)
+    made.process["end"], made.process.exit_code = line.timestamp, line.exit_code
+    local message = who(line.process) .. (line.signal and ENDS[line["end"]] .. line.signal
+        or " exited with " .. keyword(line.exit_code))
+    local cause = line.cause
+    if cause then
+        local sender = cause.sender
+        message = message .. (line.signal and "" or " after " .. cause.signal)
+        if cause.origin ~= "call" then
+            message = message .. ", " .. cause.origin
+            if sender and cause.sender_role ~= "self" then
+                message = message .. ", " .. cause.sender_role .. " " .. who(sender)
+            end
+        elseif sender then
+            message = message .. " from " .. who(sender)
+        end
+    end
+    made.message = message
 end
 
 function of_type.recipients(line, made)
@@ -218,11 +258,15 @@ function sigtrail_ecs(tag, timestamp, line)
     convert(line, made)
     local rest = without(line, MAPPED_OF_LINE)
     if line.sender then
-        local sender = without(line.sender, MAPPED, MAPPED_OF_SENDER)
+        local sender = without(line.sender, MAPPED, MAPPED_OF_MAIN)
         rest.sender = next(sender) and sender or nil
     end
     if line.target and line.target.pid then
         rest.target = without(line.target, MAPPED)
+    end
+    if line.process then
+        local dead = without(line.process, MAPPED, MAPPED_OF_MAIN)
+        rest.process = next(dead) and dead or nil
     end
     made.sigtrail = rest
     -- 2: the record has changed, its time has not.

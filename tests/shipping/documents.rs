@@ -11,7 +11,7 @@ const ECS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/ecs");
 /// The fields that are used, with their types in ECS, which are the same from
 /// 9.0 to 9.4 (generated/ecs/ecs_flat.yml); `[]` after a type means that values
 /// are always in an array.
-pub const TYPES: [(&str, &str); 50] = [
+pub const TYPES: [(&str, &str); 52] = [
     ("@timestamp", "date"),
     ("agent.type", "keyword"),
     ("agent.version", "keyword"),
@@ -42,8 +42,10 @@ pub const TYPES: [(&str, &str); 50] = [
     ("process.args", "keyword[]"),
     ("process.args_count", "long"),
     ("process.command_line", "wildcard"),
+    ("process.end", "date"),
     ("process.entity_id", "keyword"),
     ("process.executable", "keyword"),
+    ("process.exit_code", "long"),
     ("process.group.id", "keyword"),
     ("process.name", "keyword"),
     ("process.parent.args", "keyword[]"),
@@ -231,12 +233,12 @@ pub fn check_nothing_is_missing(line: &Value, document: &Value) {
     let rest = document["sigtrail"].as_object().unwrap();
     for (key, value) in rest
         .iter()
-        .filter(|(key, _)| !["sender", "target"].contains(&key.as_str()))
+        .filter(|(key, _)| !["sender", "target", "process"].contains(&key.as_str()))
     {
         assert_eq!(&line[key], value, "{key}");
     }
     let empty = Map::new();
-    for part in ["sender", "target"] {
+    for part in ["sender", "target", "process"] {
         let rest = rest.get(part).and_then(Value::as_object).unwrap_or(&empty);
         for (key, value) in rest {
             assert_eq!(&line[part][key], value, "{part}.{key}");

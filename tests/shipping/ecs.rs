@@ -52,6 +52,32 @@ fn a_signal_without_a_sender_is_an_event_of_its_target() {
 }
 
 #[test]
+fn the_end_of_a_process_is_an_event_of_the_process_that_ended() {
+    let lines = values(&text(format!("{GOLDEN}/lines.jsonl")));
+    let documents = values(&text(format!("{GOLDEN}/ecs.jsonl")));
+    let mut ends = BTreeSet::new();
+    for (line, document) in lines.iter().zip(&documents) {
+        if line["type"] != "exit" {
+            continue;
+        }
+        ends.insert(line["end"].as_str().unwrap());
+        let (event, process) = (&document["event"], &document["process"]);
+        assert_eq!(event["type"], serde_json::json!(["end"]));
+        assert_eq!(event["category"], serde_json::json!(["process"]));
+        assert_eq!(event["action"], "exit");
+        assert_eq!(event.get("code"), line.get("signal"));
+        assert_eq!(process["pid"], line["process"]["pid"]);
+        assert_eq!(process["end"], line["timestamp"]);
+        assert_eq!(process.get("exit_code"), line.get("exit_code"));
+        let ours = &document["sigtrail"];
+        for key in ["end", "signal_number", "cause", "earlier"] {
+            assert_eq!(ours.get(key), line.get(key), "{key}");
+        }
+    }
+    assert_eq!(ends, BTreeSet::from(["dumped", "exited", "killed"]));
+}
+
+#[test]
 fn a_call_that_was_answered_in_the_kernels_place_is_no_success() {
     let lines = values(&text(format!("{GOLDEN}/lines.jsonl")));
     let answered = lines.iter().position(|line| {
