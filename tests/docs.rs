@@ -96,7 +96,14 @@ fn what_operators_are_told_is_there() {
         assert!(text.contains(&format!("| `{name}` |")), "{name}");
     }
     let paths = text.split('`').skip(1).step_by(2).filter(|code| {
-        let known = ["fluent-bit/", "ecs/", "vector/", "rsyslog/", "opensearch/"];
+        let known = [
+            "fluent-bit/",
+            "ecs/",
+            "ocsf/",
+            "vector/",
+            "rsyslog/",
+            "opensearch/",
+        ];
         known.iter().any(|start| code.starts_with(start)) && !code.contains('*')
     });
     let mut count = 0;

@@ -1,5 +1,5 @@
 //! What is shipped for those who read the lines: recipes for jq, settings for
-//! fluent-bit and others, documents for the Elastic Common Schema. All of it is
+//! fluent-bit and others, documents of the Elastic Common Schema, events of OCSF. All of it is
 //! tried on lines that were really recorded.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -11,6 +11,7 @@ mod fluent_bit;
 mod index;
 mod journal;
 mod log;
+mod ocsf;
 mod outputs;
 mod receiver;
 mod recipes;
