@@ -49,9 +49,12 @@ fn each_recipe_finds_what_it_is_for() {
     let (killer, victim) = (&deadly["sender"]["pid"], &deadly["target"]["pid"]);
     let at = deadly["timestamp"].as_str().unwrap();
 
+    let ends = lines.iter().find(|line| line["type"] == "exit").unwrap();
+    let end = ends["timestamp"].as_str().unwrap();
     let said = recipe("who-killed.jq", &[("nginx", "actor")], &[&recorded]);
-    let found = format!("{at} SIGTERM actor ({victim}) by actor ({killer}) of ");
-    assert!(said.contains(&found), "{said}");
+    let found = format!("{end} SIGTERM actor ({victim}) killed by actor ({killer}) of ");
+    assert!(said.starts_with(&found), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
     let nobody = recipe("who-killed.jq", &[("nginx", "nobody")], &[&recorded]);
     assert_eq!(nobody, "");
 
@@ -161,9 +164,13 @@ fn a_group_that_is_killed_is_found_process_by_process() {
 
     let said = recipe("who-killed.jq", &[("nginx", "actor")], &[&recorded]);
     assert_eq!(said.lines().count(), members.len());
-    let (name, from) = (format!("{at} SIGKILL actor"), killer.pid);
+    let from = killer.pid;
     for pid in &members {
-        let found = format!("{name} ({pid}) by actor ({from}) of ");
+        let end = |line: &&Value| line["type"] == "exit" && line["process"]["pid"] == *pid;
+        let end = lines.iter().find(end).unwrap()["timestamp"]
+            .as_str()
+            .unwrap();
+        let found = format!("{end} SIGKILL actor ({pid}) killed by actor ({from}) of ");
         assert_eq!(said.matches(&found).count(), 1, "{found} in {said}");
         let word = pid.to_string();
         let one = recipe("who-killed.jq", &[("nginx", &word)], &[&recorded]);
@@ -180,7 +187,7 @@ fn who_killed_takes_a_name_an_executable_a_number_a_unit_and_a_container() {
     for (who, expected) in [
         ("nginx", "SIGKILL nginx (601)"),
         ("601", "SIGKILL nginx (601)"),
-        ("worker.service", "SIGTERM worker (22430)"),
+        ("worker.service", "SIGTERM worker (22430) killed"),
         ("php", "SIGHUP php-fpm (603)"),
         ("012345", "SIGHUP php-fpm (603)"),
     ] {
@@ -188,6 +195,50 @@ fn who_killed_takes_a_name_an_executable_a_number_a_unit_and_a_container() {
         let expected = format!("{TIME} {expected} by kill (22443) of bash as alice\n");
         assert_eq!(said, expected, "{who}");
     }
+}
+
+#[test]
+fn who_killed_reads_ends_first_and_fatal_signals_where_there_is_none() {
+    let golden = text(format!("{GOLDEN}/lines.jsonl"));
+    let room = TempDir::new().unwrap();
+    let path = room.path().join("signals.jsonl");
+    let who_killed = |lines: &str, who: &str| {
+        std::fs::write(&path, lines).unwrap();
+        recipe("who-killed.jq", &[("nginx", who)], &[&path])
+    };
+    for (who, expected) in [
+        (
+            "redis-server",
+            "SIGTERM redis-server (905) exited with 0, asked by deploy (903) of bash as alice, \
+             after SIGINT by deploy (903) of bash as alice",
+        ),
+        (
+            "tracee",
+            "SIGKILL tracee (911) killed, and nobody is known to be behind it",
+        ),
+        (
+            "sandbox",
+            "SIGKILL sandbox (921) killed by the kernel, seccomp",
+        ),
+    ] {
+        assert_eq!(who_killed(&golden, who), format!("{TIME} {expected}\n"));
+    }
+    // Without the signal's line, the end's line still names the sender.
+    let ends = |wanted: bool| {
+        let lines = golden.lines();
+        let lines = lines.filter(|line| line.contains(r#""type":"exit""#) == wanted);
+        lines.map(|line| line.to_owned() + "\n").collect::<String>()
+    };
+    let worker = "SIGTERM worker (22430)";
+    assert_eq!(
+        who_killed(&ends(true), "worker"),
+        format!("{TIME} {worker} killed by kill (22443) as alice\n")
+    );
+    assert_eq!(
+        who_killed(&ends(false), "worker"),
+        format!("{TIME} {worker} by kill (22443) of bash as alice\n")
+    );
+    assert_eq!(who_killed(&ends(false), "redis-server"), "");
 }
 
 /// The time of each golden line.
@@ -199,11 +250,14 @@ fn recipes_tell_signals_of_the_kernel_from_calls() {
     let said = |name: &str, words: &[(&str, &str)]| recipe(name, words, &[Path::new(&golden)]);
     let who_killed = |who: &str| said("who-killed.jq", &[("nginx", who)]);
     for (who, expected) in [
-        ("python3", "SIGSEGV python3 (701) by the kernel, fault"),
+        (
+            "python3",
+            "SIGSEGV python3 (701) dumped by the kernel, fault",
+        ),
         ("vim", "SIGINT vim (711) by the kernel, tty"),
         (
             "java",
-            "SIGKILL java (721) by the kernel, oom, trigger curl (731) of containerd-shim as alice",
+            "SIGKILL java (721) killed by the kernel, oom, trigger curl (731) of containerd-shim as alice",
         ),
         (
             "db.service",
