@@ -26,7 +26,7 @@ fn the_schema_is_one_of_draft_2020_12() {
     let schema = schema();
     validator(&schema);
     assert_eq!(schema["$id"], "urn:sigtrail:schema:2");
-    assert_eq!(schema["oneOf"].as_array().unwrap().len(), 4);
+    assert_eq!(schema["oneOf"].as_array().unwrap().len(), 5);
 }
 
 #[test]

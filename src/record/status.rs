@@ -12,7 +12,7 @@ use crate::{
     loss::{Reason, Unreported, What},
 };
 
-/// Calls, or other signals, that have no line.
+/// Calls, other signals, or ends of processes, that have no line.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "lost")]
 pub struct Lost<'a> {
@@ -26,7 +26,8 @@ pub struct Lost<'a> {
     pub seq: u64,
     /// The machine's node name, as `uname -n` gives it.
     pub hostname: &'a str,
-    /// What has no line: calls (`calls`), or signals that no call sent (`signals`).
+    /// What has no line: calls (`calls`), signals that no call sent (`signals`), or ends
+    /// of processes (`exits`).
     #[schemars(extend("enum" = What::ALL.map(What::name)))]
     pub what: &'static str,
     /// How many of them have no line for this reason. Of signals whose probe the
@@ -135,7 +136,7 @@ pub struct Status<'a> {
     pub uncovered: &'a [&'a str],
     /// Lines of type `signal` since the start.
     pub events: u64,
-    /// Calls, and other signals, without a line since the start.
+    /// Calls, other signals, and ends of processes, without a line since the start.
     pub lost: u64,
     /// The same by reason, without the reasons that did not occur.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -108,9 +108,19 @@ fn kind(property: &Value) -> String {
     let name = of.map(|of| of.trim_start_matches("#/$defs/"));
     match name {
         Some("recipient" | "ancestor") => "object".to_owned(),
-        Some(name) => format!("[object](#{name})"),
+        Some(name) => format!("[object](#{})", anchor(name)),
         None => property["type"].as_str().unwrap_or_default().to_owned(),
     }
+}
+
+/// What the heading of a part's table is called in a link.
+fn anchor(name: &str) -> String {
+    let title = PARTS.iter().find(|(part, ..)| *part == name);
+    let title = title.map_or(name, |(_, title, _)| title);
+    (title.to_lowercase().chars())
+        .filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
 }
 
 fn meaning(property: &Value) -> String {
