@@ -51,7 +51,7 @@ const FILES: [(&str, &str); 6] = [
     (
         "/usr/share/sigtrail/",
         "settings for fluent-bit, Vector, rsyslog and journald; recipes for jq; conversion to the \
-         Elastic Common Schema",
+         Elastic Common Schema and to OCSF",
     ),
     (
         "/sys/kernel/btf/vmlinux",
@@ -78,7 +78,9 @@ pub fn page() -> String {
     }
     page.paragraph(
         "sigtrail-events(7) explains the lines. The number of calls made is exactly the number \
-         of signal lines plus the counts in lost lines.",
+         of signal lines plus the counts in lost lines. An exit line says which signal ended a \
+         process, or asked it to end, and who is behind that signal; signals before sigtrail's \
+         start are not known.",
     );
     page.heading("Commands");
     for sub in command.get_subcommands() {
