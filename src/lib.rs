@@ -43,7 +43,7 @@ pub use crate::{
     cli::Cli,
     clock::monotonic_ns,
     config::{Config, TraceArgs, shown},
-    correlate::Correlator,
+    correlate::{Correlator, Released},
     emit::Emitter,
     event::{Batch, Call, CgroupPath, Descent, Event, Exec, Image, Signal},
     identity::{Cgroup, Cgroups, ContainerNames, Qos, Registry, Runtime, Users, names_of_any},

@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use criterion::{Bencher, Criterion, Throughput};
 use sigtrail::{
     Batch, Call, CgroupPath, Config, Correlator, Descent, Emitter, Event, Exec, Image, Output,
-    Registry, Signal, Sink, SinkConfig, Users, decode_record,
+    Registry, Released, Signal, Sink, SinkConfig, Users, decode_record,
 };
 
 const CPUS: u32 = 2;
@@ -191,8 +191,8 @@ fn pipeline(c: &mut Criterion) -> Result<()> {
     group.bench_function("correlate", |bencher| {
         per_event(bencher, || {
             correlator.take(black_box(&batch), 0);
-            correlator.release(u64::MAX, |call, group, late| {
-                black_box((call, group, late));
+            correlator.release(u64::MAX, |released, late| {
+                black_box((released, late));
             });
         });
     });
@@ -240,8 +240,10 @@ fn pipeline(c: &mut Criterion) -> Result<()> {
             batch.calls.extend(calls);
             correlator.take(&batch, 0);
             emitter.start_batch();
-            correlator.release(u64::MAX, |call, group, _| {
-                emitter.signal(&mut registry, call, group, false);
+            correlator.release(u64::MAX, |released, _| {
+                if let Released::Signal(call, group) = released {
+                    emitter.signal(&mut registry, call, group, false);
+                }
             });
             let _ = emitter.pump();
         });

@@ -222,7 +222,11 @@ mod tests {
         super::layout::{EXEC_HEAD, Wire, bytes_of},
         *,
     };
-    use crate::event::{Abi, Descent, Disposition, End, EndedBy, Exec, Exit, Image, Outcome, Role};
+    use crate::event::{
+        Abi, Descent, Disposition, End, EndedBy, Exec, Exit, Image, Outcome, Process, Role,
+    };
+        Abi, Descent, Disposition, End, EndedBy, Exec, Exit, Image, Outcome, Process, Role,
+    };
 
     const NUMBER: RecordNumber = RecordNumber { cpu: 1, seq: 8 };
 
