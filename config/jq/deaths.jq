@@ -1,6 +1,6 @@
 # What died of a signal, and why? When, the signal, who died and in which pod,
 # container or unit, what made the signal, details, and who is behind it in which role. A
-# process that handles a signal and then exits is not found.
+# process that handles a signal and then exits is not found: who-killed.jq finds it.
 # usage: jq -nrf deaths.jq FILE...
 # Processes choose their names: no control character of one reaches a terminal.
 def clean: map(tostring | gsub("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]"; "?"));
