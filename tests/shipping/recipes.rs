@@ -155,6 +155,9 @@ fn a_group_that_is_killed_is_found_process_by_process() {
     let recorded = room.path().join("signals.jsonl");
     let daemon = Daemon::start(&recorded, &["-p", &killer.pid.to_string()]);
     killer.make(&format!("call {}", kill(-members[0], 9).command()));
+    wait_until("the end of each", || {
+        text(&recorded).matches(r#""type":"exit""#).count() == members.len()
+    });
     daemon.finish();
     let lines = values(&text(&recorded));
     let more = lines.iter().filter(|line| line["type"] == "recipients");
