@@ -38,10 +38,18 @@ fn printed(command: &mut Command, actor: &mut Actor, calls: &[&str]) -> String {
     })
 }
 
-/// The lines between the first and the last, without their times.
+/// The lines between the first and the last, without their times, but for ends.
 fn signals(text: &str) -> Vec<&str> {
     let lines: Vec<_> = text.lines().map(untimed).collect();
-    lines[1..lines.len() - 1].to_vec()
+    let between = lines[1..lines.len() - 1].iter().copied();
+    between.filter(|line| !line.starts_with("  END")).collect()
+}
+
+/// The lines of ends, without their times and how long after their signals they came.
+fn ends(text: &str) -> Vec<&str> {
+    let lines = text.lines().map(untimed);
+    let ends = lines.filter(|line| line.starts_with("  END"));
+    ends.map(|line| line.rsplit_once(", ").unwrap().0).collect()
 }
 
 /// A line without its time, which is checked for its form.
@@ -118,6 +126,8 @@ fn each_call_is_a_line_of_aligned_columns() {
         is("SIGCONT", "kill", &stopped, "continued"),
     ];
     assert_eq!(signals(&text), expected);
+    let end = |whom: &str| format!("  END       {whom} killed by SIGTERM <- {who}");
+    assert_eq!(ends(&text), [end(&child(3)), end(&stopped)]);
     let version = env!("CARGO_PKG_VERSION");
     let state = |state: &str| format!("  sigtrail {version} {state} signals, 0 lost");
     let mut lines = text.lines().map(untimed);
@@ -143,7 +153,7 @@ fn what_the_kernel_sends_reads_as_what_a_process_sends() {
         drop(yes.0.stdout.take());
         wait_for("SIGPIPE");
         master.write_all(b"\x03").unwrap();
-        wait_for("SIGINT");
+        wait_for("by SIGINT");
     });
     let (yes, sleep) = (format!("yes[{}]", pids[0]), format!("sleep[{}]", pids[1]));
     let typed_on = name.strip_prefix("/dev/").unwrap().replace('/', "");
@@ -152,6 +162,11 @@ fn what_the_kernel_sends_reads_as_what_a_process_sends() {
         row("SIGINT", "kernel", &typed_on, "tty", &sleep, "ends it"),
     ];
     assert_eq!(signals(&text), expected);
+    let end = |whom: &str, how: &str| format!("  END       {whom:<16} killed by {how}");
+    assert_eq!(
+        ends(&text),
+        [end(&yes, "SIGPIPE <- pipe"), end(&sleep, "SIGINT <- tty")]
+    );
     for line in text.lines() {
         assert!(line.len() <= 80 || pids[0] > 99_999, "{line}");
     }

@@ -133,11 +133,7 @@ impl Emitter {
             sender: (named.sender.as_ref()).map(|(sender, names)| (*sender, names)),
             arranged_by: (named.arranged_by.as_ref()).map(|(by, names)| (*by, names)),
             target: (named.target.as_ref()).map(|(recipient, names)| (recipient, names)),
-            machine: Machine {
-                users: &registry.users,
-                host_mnt_ns: registry.host_mnt_ns,
-                clock: self.stamp.clock(),
-            },
+            machine: machine(registry, &self.stamp),
             own_pid: self.own_pid,
         };
         let group: Vec<_> = (named.group.iter())
@@ -186,8 +182,8 @@ impl Emitter {
         if !(self.selection).wants_exit(exit, &process, &names, has_cause) {
             return;
         }
-        let lost = match self.refusal() {
-            Some(reason) => Some(reason),
+        let pushed = match self.refusal() {
+            Some(reason) => Err(reason),
             None => {
                 let head = Head {
                     timestamp: self.stamp.signal(exit.end.time_ns, late),
@@ -200,22 +196,20 @@ impl Emitter {
                     process: (&process, &names),
                     cause: found.cause.as_ref(),
                     earlier: &found.earlier,
-                    machine: Machine {
-                        users: &registry.users,
-                        host_mnt_ns: registry.host_mnt_ns,
-                        clock: self.stamp.clock(),
-                    },
+                    machine: machine(registry, &self.stamp),
                 };
-                self.encoder.exit(self.outlet.start_line(), head, context);
-                self.outlet
-                    .push()
-                    .err()
-                    .inspect(|&reason| self.refusal = Some(reason))
+                (self.encoder).exit(self.outlet.start_line(), head, context);
+                self.outlet.push()
             }
         };
-        match lost {
-            None => self.late += u64::from(late),
-            Some(reason) => {
+        self.note_exit(exit, late, pushed);
+    }
+
+    fn note_exit(&mut self, exit: &Exit, late: bool, pushed: Result<(), Reason>) {
+        match pushed {
+            Ok(()) => self.late += u64::from(late),
+            Err(reason) => {
+                self.refusal = Some(reason);
                 let entry = Entry::new(What::Exits, reason);
                 self.losses.add(entry, 1, exit.end.time_ns);
             }
@@ -276,6 +270,14 @@ impl Emitter {
     /// Writes the rest.
     pub fn close(self, patience: Patience) -> Closed {
         self.outlet.close(patience)
+    }
+}
+
+const fn machine<'a>(registry: &'a Registry, stamp: &'a Stamp) -> Machine<'a> {
+    Machine {
+        users: &registry.users,
+        host_mnt_ns: registry.host_mnt_ns,
+        clock: stamp.clock(),
     }
 }
 

@@ -56,10 +56,15 @@ impl Pretty {
             (None, code) => format!("exited {}", code.unwrap_or_default()),
         };
         let cause = line.cause.as_ref().map_or_else(String::new, |cause| {
-            let sender = cause.sender.as_ref().map_or_else(
-                || cause.origin.to_owned(),
-                |sender| format!("{}[{}]", shown(&sender.comm), sender.pid),
-            );
+            let by_call = cause.sender_role.is_none();
+            let sender = (cause.sender.as_ref())
+                .filter(|sender| by_call || sender.pid != dead.pid)
+                .map(|sender| format!("{}[{}]", shown(&sender.comm), sender.pid));
+            let sender = match sender {
+                Some(sender) if by_call => sender,
+                Some(sender) => format!("{} {sender}", cause.origin),
+                None => cause.origin.to_owned(),
+            };
             // The end by a signal has named it already.
             let signal = match line.signal {
                 Some(_) => String::new(),

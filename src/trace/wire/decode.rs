@@ -225,8 +225,6 @@ mod tests {
     use crate::event::{
         Abi, Descent, Disposition, End, EndedBy, Exec, Exit, Image, Outcome, Process, Role,
     };
-        Abi, Descent, Disposition, End, EndedBy, Exec, Exit, Image, Outcome, Process, Role,
-    };
 
     const NUMBER: RecordNumber = RecordNumber { cpu: 1, seq: 8 };
 
