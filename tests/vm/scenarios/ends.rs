@@ -1,6 +1,6 @@
 //! How processes end, and which signal led to it.
 
-use common::{process::stat, wait_until};
+use common::{Actor, process::stat, wait_until};
 
 use crate::stage::Stage;
 
@@ -11,17 +11,22 @@ pub fn by_signals(stage: &mut Stage) {
     stage.with_exits = true;
     for (name, signal) in [("killed", 9), ("terminated", 15), ("real_time", 64)] {
         let child = stage.make(&mut sender, name, "make default 0");
-        stage.call(&mut sender, &format!("kill {child} {signal}"), 0);
+        kill(&mut sender, child, signal);
         assert_eq!(sender.get(&format!("reap {child}")) & 0x7f, signal);
         stage.own().wait_for(|line| line["type"] == "exit");
     }
     let stopped = stage.make(&mut sender, "stopped", "make default 0");
-    stage.call(&mut sender, &format!("kill {stopped} 19"), 0);
+    kill(&mut sender, stopped, 19);
     wait_until("the stop", || stat(stopped).unwrap()[0] == "T");
     for signal in [15, 18] {
-        stage.call(&mut sender, &format!("kill {stopped} {signal}"), 0);
+        kill(&mut sender, stopped, signal);
     }
     assert_eq!(sender.get(&format!("reap {stopped}")) & 0x7f, 15);
     stage.own().wait_for(|line| line["type"] == "exit");
     stage.finish();
+}
+
+/// The line of the call is read with that of the end.
+fn kill(sender: &mut Actor, pid: i64, signal: i64) {
+    assert_eq!(sender.get(&format!("call kill {pid} {signal}")), 0);
 }
