@@ -224,7 +224,8 @@ static __always_inline enum origin origin_of_kill(const struct signal *s, const 
 	/* The OOM killer runs in no interrupt; a BPF program may. */
 	if (c->in_interrupt)
 		return ORIGIN_KERNEL;
-	if (c->activity == ACTIVITY_REBOOT)
+	/* What the call ends is its namespace's init alone, which ends the others as ever. */
+	if (c->activity == ACTIVITY_REBOOT && !c->exiting)
 		return ORIGIN_REBOOT;
 	/* PTRACE_O_EXITKILL */
 	if (c->exiting && !s->group)
