@@ -14,7 +14,7 @@ endif
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # Where cargo puts the binary; for recipes, which find cargo.
 BIN = "$$(packaging/target-dir)/release/sigtrail"
-C_SOURCES := $(wildcard bpf/*.[ch] tests/*.c tests/bench/*.c tests/evasions/*.[ch] tests/names/*.c tests/processes/*.c tests/ways/*.[ch])
+C_SOURCES := $(wildcard bpf/*.[ch] tests/*.c tests/bench/*.c tests/evasions/*.[ch] tests/exits/*.[ch] tests/names/*.c tests/processes/*.c tests/ways/*.[ch])
 
 # Each builds in the same directory.
 .NOTPARALLEL:
