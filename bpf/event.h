@@ -483,6 +483,7 @@ struct filter_key {
 /* There are two banks, so that new filters come into force by one store. */
 struct filters {
 	__u64 signals; /* bit n - 1: pass signal n, 1 to 64 */
+	__u64 asking; /* as `signals`: record those that a process handles or waits for, too */
 	__u32 sets; /* bit enum filter_kind: pass only members of that set */
 	__u8 signal_zero; /* pass signal 0 */
 	__u8 signal_other; /* pass numbers outside of 0 to 64 */

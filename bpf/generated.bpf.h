@@ -27,13 +27,19 @@
  * to another. All signals of the machine come here, and nearly all are the ends of
  * children, so the cheapest questions come first.
  */
-static __always_inline int may_be_deadly(const struct signal *s, enum hook hook)
+static __always_inline int may_be_deadly(const struct filters *f, const struct signal *s,
+					 enum hook hook)
 {
+	enum disposition disposition;
+
 	if (s->sig == SIGCHLD || (s->result != OUTCOME_DELIVERED && s->result != OUTCOME_LOST_INFO))
 		return 0;
 	if (IS_ONE_OF(STOPS, s->sig))
 		return 1;
-	if (may_end(s->sig) && read_disposition(s->task, s->sig) == DISPOSITION_DEFAULT)
+	disposition = read_disposition(s->task, s->sig);
+	if (may_end(s->sig) && disposition == DISPOSITION_DEFAULT)
+		return 1;
+	if (IS_ONE_OF(f->asking, s->sig) && disposition != DISPOSITION_IGNORE)
 		return 1;
 	if (is_interrupt_hook(hook))
 		return 0;
@@ -52,11 +58,14 @@ static __always_inline int crosses_users(const struct generated *g)
 	return g->role != ROLE_NONE && g->role != ROLE_SELF && g->sender.uid != uid;
 }
 
-static __always_inline int is_deadly(const struct generated *g)
+static __always_inline int is_deadly(const struct filters *f, const struct generated *g)
 {
 	enum recipient_flag flags = g->recipient.flags;
 
 	if (flags & RECIPIENT_FATAL || crosses_users(g))
+		return 1;
+	/* The end that it may lead to is to have its cause; a blocked one may be waited for. */
+	if (IS_ONE_OF(f->asking, g->sig) && g->recipient.disposition != DISPOSITION_IGNORE)
 		return 1;
 	if (flags & RECIPIENT_BLOCKED)
 		return 0;
@@ -227,7 +236,7 @@ static __always_inline int fill_generated(struct generated *g, const struct sign
 	read_outcome(&g->recipient, s->task, s->sig, s->group, s->result);
 	read_details(g, s);
 	read_behind(g, s, c);
-	return (f->kernel_signals == KERNEL_SIGNALS_ALL || is_deadly(g)) &&
+	return (f->kernel_signals == KERNEL_SIGNALS_ALL || is_deadly(f, g)) &&
 	       wants_target(f, &g->recipient) &&
 	       wants_other_sender(f, g->role == ROLE_NONE ? 0 : &g->sender);
 }
@@ -242,7 +251,7 @@ static __always_inline void witness_kernel(void *ctx, const struct signal *s, en
 
 	if (trace_state != TRACE_ON || f->kernel_signals == KERNEL_SIGNALS_NONE)
 		return;
-	if (f->kernel_signals == KERNEL_SIGNALS_DEADLY && !may_be_deadly(s, hook))
+	if (f->kernel_signals == KERNEL_SIGNALS_DEADLY && !may_be_deadly(f, s, hook))
 		return;
 	if (!wants_all_calls(f) || !wants_signal(f, s->sig))
 		return;

@@ -104,6 +104,7 @@ impl Config {
             fatal: self.fatal,
             kernel_signals: self.kernel_signals,
             exits: self.exits,
+            asking: self.asking,
         }
     }
 

@@ -156,6 +156,8 @@ pub struct Filters {
     pub kernel_signals: KernelSignals,
     /// Which ends of processes.
     pub exits: Exits,
+    /// Signals that ask a process to end.
+    pub asking: SignalSet,
 }
 
 impl Filters {

@@ -3,7 +3,7 @@
 use super::{
     super::{
         coverage::Mode,
-        options::{Args, COMM_MAX, Filters},
+        options::{Args, COMM_MAX, Exits, Filters},
         skel::types,
     },
     layout::read,
@@ -28,6 +28,10 @@ pub fn filters(filters: &Filters, bank: u8) -> types::filters {
         fatal_only: filters.fatal.into(),
         kernel_signals: kernel_signals(filters.kernel_signals),
         exits: exits(filters.exits),
+        asking: match filters.exits {
+            Exits::All => filters.asking.mask,
+            Exits::None | Exits::Killed => 0,
+        },
         bank,
         ..Default::default()
     }

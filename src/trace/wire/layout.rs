@@ -23,7 +23,7 @@ pub const CGROUP_HEAD: usize = offset_of!(types::cgroup_record, path);
 // that was not meant; event.h asserts the sizes of the largest itself.
 const _: () = {
     assert!(size_of::<types::header>() == 24);
-    assert!(size_of::<types::filters>() == 32);
+    assert!(size_of::<types::filters>() == 40);
     assert!(size_of::<types::filter_key>() == 24);
 
     assert!(CALL_HEAD == size_of::<types::call>() - size_of::<types::recipient>());
