@@ -127,6 +127,21 @@ static void traced_term(const char *name)
 	tell(&truth);
 }
 
+/* The tracer makes of a signal another one, which nobody has sent. */
+static void injected(const char *name)
+{
+	struct truth truth = { .kind = name, .origin = "ptrace", .unmade = true };
+
+	truth.pid = start(NULL);
+	truth.cause.signal = truth.status = SIGTERM;
+	truth.code = CLD_KILLED;
+	must(ptrace(PTRACE_SEIZE, truth.pid, 0, 0), "PTRACE_SEIZE");
+	give(truth.pid, SIGUSR1);
+	wait_for_stop(truth.pid);
+	must(ptrace(PTRACE_CONT, truth.pid, 0, SIGTERM), "PTRACE_CONT");
+	tell(&truth);
+}
+
 /* A control group that stops for a while; the hierarchy of version 1, or that of
  * version 2 at most. */
 static char freezer[256];
@@ -241,11 +256,8 @@ static void frozen(const char *name)
 }
 
 const struct kind waits[] = {
-	{ "blocked", blocked, 20 },
-	{ "two_blocked", two_blocked, 20 },
-	{ "stopped", stopped, 20 },
-	{ "traced_kill", traced_kill, 20 },
-	{ "traced_term", traced_term, 20 },
-	{ "frozen", frozen, 20 },
-	{},
+	{ "blocked", blocked, 20 },	    { "two_blocked", two_blocked, 20 },
+	{ "stopped", stopped, 20 },	    { "traced_kill", traced_kill, 20 },
+	{ "traced_term", traced_term, 20 }, { "injected", injected, 10 },
+	{ "frozen", frozen, 20 },	    {},
 };
