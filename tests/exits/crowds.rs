@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::play;
+use crate::{play, play_before};
 
 /// As other tests fill the machine, too.
 const LEAST_THREADS: u64 = 2000;
@@ -15,6 +15,24 @@ fn of_five_thousand_killed_at_once_each_has_its_line() {
         let calls = played.lines.iter().filter(|line| line["type"] == "signal");
         assert_eq!(calls.count(), 1);
     }
+}
+
+/// A sum over the accounts of ends.
+fn lost_exits(lines: &[Value]) -> u64 {
+    let is_it = |line: &&Value| line["type"] == "lost" && line["what"] == "exits";
+    let counts = lines.iter().filter(is_it);
+    counts.map(|line| line["count"].as_u64().unwrap()).sum()
+}
+
+#[test]
+fn ends_that_found_no_room_are_counted() {
+    let played = play_before("crowd", &["2000", "9"], &["--ring-size", "64K"], true);
+    let is_exit = |line: &&Value| line["type"] == "exit";
+    let told = played.lines.iter().filter(is_exit).count();
+    let lost = lost_exits(&played.lines);
+    println!("{told} lines + {lost} lost");
+    assert!(lost > 0);
+    assert_eq!(told as u64 + lost, 2000);
 }
 
 #[test]

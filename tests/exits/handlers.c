@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <linux/seccomp.h>
 #include <unistd.h>
@@ -147,6 +148,31 @@ static void exits_0(const char *name)
 	tell(&truth);
 }
 
+/* As many servers do: nothing handles the signal, it is read. */
+static void read_signal(void)
+{
+	struct signalfd_siginfo info;
+	sigset_t some;
+	int file;
+
+	sigemptyset(&some);
+	sigaddset(&some, SIGTERM);
+	sigprocmask(SIG_BLOCK, &some, NULL);
+	file = must(signalfd(-1, &some, SFD_CLOEXEC), "signalfd");
+	ready();
+	must(read(file, &info, sizeof(info)), "read");
+	_exit(info.ssi_signo);
+}
+
+static void reads_signal(const char *name)
+{
+	struct truth truth = { .kind = name, .code = CLD_EXITED, .status = SIGTERM };
+
+	truth.pid = start(read_signal);
+	truth.cause = give(truth.pid, SIGTERM);
+	tell(&truth);
+}
+
 static void raise_again(int signal)
 {
 	handle(signal, SIG_DFL);
@@ -268,6 +294,7 @@ const struct kind handlers[] = {
 	{ "faults", faults, 10 },
 	{ "exits_143", exits_143, 20 },
 	{ "exits_0", exits_0, 20 },
+	{ "reads_signal", reads_signal, 20 },
 	{ "raises_again", raises_again, 20 },
 	{ "ignored_then_kill", ignored_then_kill, 20 },
 	{ "handled_then_kill", handled_then_kill, 20 },

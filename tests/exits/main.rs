@@ -20,6 +20,7 @@ use std::{
 };
 
 use common::{Daemon, Killed, check_file, compiled_folder, directory, own_comm};
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -40,6 +41,11 @@ struct Played {
 
 /// Runs one of the program's programs beside a recording with some more arguments.
 fn play(name: &str, words: &[&str], args: &[&str]) -> Played {
+    play_before(name, words, args, false)
+}
+
+/// As [`play`]; if it is to be `blind`, nobody reads the rings meanwhile.
+fn play_before(name: &str, words: &[&str], args: &[&str], blind: bool) -> Played {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let comm = own_comm(&format!("ex{number}"), std::process::id().into());
@@ -49,7 +55,13 @@ fn play(name: &str, words: &[&str], args: &[&str]) -> Played {
     command.args([name, &comm]).args(words);
     let filter = ["--target-comm", &comm, "--exits", "all"];
     let daemon = Daemon::start(&path, &[&filter, args].concat());
+    if blind {
+        daemon.suspend();
+    }
     let said = run(command.current_dir(directory.path()));
+    if blind {
+        daemon.signal(Signal::CONT);
+    }
     daemon.finish();
     let lines = read(&path);
     Played { comm, said, lines }
