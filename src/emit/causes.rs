@@ -20,6 +20,9 @@ const MOST: usize = 16_384;
 /// Most signals of one kind of a process: the first ones, and the last.
 const MOST_OF_ONE: usize = 6;
 
+/// The first of the signals of which one process can have more than one waiting.
+const FIRST_QUEUED: i32 = 32;
+
 /// A process: its pid, and when it started.
 type Key = (u32, u64);
 
@@ -146,7 +149,15 @@ impl Causes {
                 self.asking.contains(past.signal) && Duration::from_nanos(after_ns) <= self.answer
             }
         };
-        let Some(at) = signals.iter().rposition(is_cause) else {
+        let last = signals.iter().rposition(is_cause);
+        // Those that queue come in their order: the first that waits ends the process.
+        let at = match last.map(|at| signals[at].0) {
+            Some(Part::Waiting) if exit.signal() >= Some(FIRST_QUEUED) => {
+                signals.iter().position(is_cause)
+            }
+            _ => last,
+        };
+        let Some(at) = at else {
             return found;
         };
         let mut signals = signals.into_iter().map(|(_, past)| past);
