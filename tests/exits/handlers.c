@@ -173,6 +173,34 @@ static void reads_signal(const char *name)
 	tell(&truth);
 }
 
+static volatile sig_atomic_t times;
+
+static void leave_the_second_time(int signal)
+{
+	if (++times == 2)
+		_exit(signal);
+	*shared = 1;
+}
+
+static void leave_late(void)
+{
+	handle(SIGTERM, leave_the_second_time);
+	ready();
+	wait_for_ever();
+}
+
+/* The last one counts. */
+static void asked_twice(const char *name)
+{
+	struct truth truth = { .kind = name, .code = CLD_EXITED, .status = SIGTERM };
+
+	truth.pid = start(leave_late);
+	truth.earlier[0] = give(truth.pid, SIGTERM);
+	WAIT_UNTIL(*shared);
+	truth.cause = give(truth.pid, SIGTERM);
+	tell(&truth);
+}
+
 static void raise_again(int signal)
 {
 	handle(signal, SIG_DFL);
@@ -295,6 +323,7 @@ const struct kind handlers[] = {
 	{ "exits_143", exits_143, 20 },
 	{ "exits_0", exits_0, 20 },
 	{ "reads_signal", reads_signal, 20 },
+	{ "asked_twice", asked_twice, 20 },
 	{ "raises_again", raises_again, 20 },
 	{ "ignored_then_kill", ignored_then_kill, 20 },
 	{ "handled_then_kill", handled_then_kill, 20 },

@@ -80,6 +80,30 @@ static void two_blocked(const char *name)
 	tell(&truth);
 }
 
+/* Of those that queue, the first one comes first. */
+static void block_queued(void)
+{
+	sigset_t queued;
+
+	block(SIGRTMIN, SIGHUP);
+	ready();
+	WAIT_UNTIL(is_pending(SIGHUP));
+	sigemptyset(&queued);
+	sigaddset(&queued, SIGRTMIN);
+	must(sigprocmask(SIG_UNBLOCK, &queued, NULL), "sigprocmask");
+}
+
+static void queued_twice(const char *name)
+{
+	struct truth truth = { .kind = name, .code = CLD_KILLED, .status = SIGRTMIN };
+
+	truth.pid = start(block_queued);
+	truth.cause = give(truth.pid, SIGRTMIN);
+	give(truth.pid, SIGRTMIN);
+	give(truth.pid, SIGHUP);
+	tell(&truth);
+}
+
 static void wait_for_stop(pid_t pid)
 {
 	siginfo_t info;
@@ -256,8 +280,13 @@ static void frozen(const char *name)
 }
 
 const struct kind waits[] = {
-	{ "blocked", blocked, 20 },	    { "two_blocked", two_blocked, 20 },
-	{ "stopped", stopped, 20 },	    { "traced_kill", traced_kill, 20 },
-	{ "traced_term", traced_term, 20 }, { "injected", injected, 10 },
-	{ "frozen", frozen, 20 },	    {},
+	{ "blocked", blocked, 20 },
+	{ "two_blocked", two_blocked, 20 },
+	{ "queued_twice", queued_twice, 10 },
+	{ "stopped", stopped, 20 },
+	{ "traced_kill", traced_kill, 20 },
+	{ "traced_term", traced_term, 20 },
+	{ "injected", injected, 10 },
+	{ "frozen", frozen, 20 },
+	{},
 };
