@@ -126,7 +126,7 @@ fn each_call_is_a_line_of_aligned_columns() {
         is("SIGCONT", "kill", &stopped, "continued"),
     ];
     assert_eq!(signals(&text), expected);
-    let end = |whom: &str| format!("  END       {whom} killed by SIGTERM <- {who}");
+    let end = |whom: &str| format!("  END       {whom:<16} killed by SIGTERM <- {who}");
     assert_eq!(ends(&text), [end(&child(3)), end(&stopped)]);
     let version = env!("CARGO_PKG_VERSION");
     let state = |state: &str| format!("  sigtrail {version} {state} signals, 0 lost");
