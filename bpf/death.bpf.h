@@ -73,10 +73,11 @@ static __always_inline int is_by_seccomp(struct task_struct *task, __u32 sig)
 	       (sig == SIGSYS || (sig == SIGKILL && task->seccomp.mode & 1));
 }
 
-/* Sends the end of a process that a signal ended. */
+/* Sends the end of a process that a signal ended, if it is wanted. */
 static __always_inline void send_exit(void *ctx, struct task_struct *task, __u32 status)
 {
 	struct exit_record *record = scratch(HOOK_DEATH, SCRATCH_CALL);
+	const struct filters *f = current_filters();
 	__u32 reboot;
 
 	if (!record)
@@ -88,6 +89,10 @@ static __always_inline void send_exit(void *ctx, struct task_struct *task, __u32
 		record->flags = EXIT_BY_SECCOMP;
 	read_process(&record->process, task, 1);
 	read_comm(record->process.comm, task->group_leader, 1);
+	if (!wants_signal(f, record->status & 0x7f) ||
+	    !is_wanted(f, &record->process, FILTER_TARGET_PID, FILTER_TARGET_UID,
+		       FILTER_TARGET_COMM))
+		return;
 	find_host_mnt_ns();
 	send_cgroup_once(ctx, task, record->process.cgroup_key, 0, HOOK_DEATH);
 	record->header.time_ns = bpf_ktime_get_ns();

@@ -64,8 +64,13 @@ static __always_inline int is_deadly(const struct filters *f, const struct gener
 
 	if (flags & RECIPIENT_FATAL || crosses_users(g))
 		return 1;
-	/* The end that it may lead to is to have its cause; a blocked one may be waited for. */
-	if (IS_ONE_OF(f->asking, g->sig) && g->recipient.disposition != DISPOSITION_IGNORE)
+	/*
+	 * Somebody asks the process to end. If it does, that is to have its cause. It may
+	 * block the signal and wait for it. What it sends itself, as by a timer, asks
+	 * nothing.
+	 */
+	if (IS_ONE_OF(f->asking, g->sig) && g->role != ROLE_SELF &&
+	    g->recipient.disposition != DISPOSITION_IGNORE)
 		return 1;
 	if (flags & RECIPIENT_BLOCKED)
 		return 0;
