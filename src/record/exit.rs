@@ -62,7 +62,7 @@ pub struct Exit<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause<'a>>,
     /// Signals before that one that asked the process to end, or that it handled before
-    /// it sent itself the last one. Oldest first, 4 at most.
+    /// it sent itself the last one. Oldest first; of many, the first and the last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Cause<'a>>,
 }
