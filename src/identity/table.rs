@@ -141,9 +141,12 @@ impl Table {
         let Some((key, entry)) = self.told(key, now) else {
             return;
         };
-        entry.comm = process.comm;
-        entry.cgroup_key = process.cgroup_key;
-        entry.title = None;
+        // A later exec may have been told of first.
+        if !entry.programs.have_gone_on(process.exec_id) {
+            entry.comm = process.comm;
+            entry.cgroup_key = process.cgroup_key;
+            entry.title = None;
+        }
         let dropped = entry.programs.run(process.exec_id, Rc::new(image));
         self.text = (self.text + bytes).saturating_sub(dropped);
         self.adopt(key, Key::new(process.ppid, process.parent_start_ns));
@@ -452,6 +455,23 @@ mod tests {
             );
             assert_eq!(exe_of(&table, 1, 4).as_deref(), Some("/bin/4"));
             assert_eq!(exe_of(&table, 1, 6).as_deref(), Some("/bin/6"));
+        }
+    }
+
+    #[test]
+    fn the_name_is_that_of_the_last_exec_in_whatever_order_they_come() {
+        let now = Instant::now();
+        for order in [[4, 5], [5, 4]] {
+            let mut table = Table::new(16);
+            for exec_id in order {
+                let comm = Comm([b'0' + u8::try_from(exec_id).unwrap(); 16]);
+                let process = Descent {
+                    comm,
+                    ..descent(1, 0, exec_id)
+                };
+                table.exec(&process, running("/bin/x"), now);
+            }
+            assert_eq!(table.get(key(1)).unwrap().comm, Comm([b'5'; 16]));
         }
     }
 
