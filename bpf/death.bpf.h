@@ -96,7 +96,7 @@ static __always_inline void send_exit(void *ctx, struct task_struct *task, __u32
 	find_host_mnt_ns();
 	send_cgroup_once(ctx, task, record->process.cgroup_key, 0, HOOK_DEATH);
 	record->header.time_ns = bpf_ktime_get_ns();
-	record->header.kind = RECORD_EXIT;
+	record->header.kind = asks_for_cause(f) ? RECORD_EXIT_PERHAPS : RECORD_EXIT;
 	send_record(ctx, &record->header, sizeof(*record), HOOK_DEATH);
 }
 

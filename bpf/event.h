@@ -55,6 +55,10 @@ enum record_kind {
 	RECORD_END = 11,
 	/* A signal has ended a process. Also sent as RECORD_END. */
 	RECORD_EXIT = 12,
+	/* The same, while a filter is about who sends: only the poller knows which exits are
+	 * wanted then, so those that the rings refuse are in no books.
+	 */
+	RECORD_EXIT_PERHAPS = 13,
 };
 
 struct header {

@@ -139,6 +139,12 @@ static __always_inline int wants_all_calls(const struct filters *f)
 	return f->syscalls == (1 << SYSCALL_KINDS) - 1 && !f->failed_only;
 }
 
+/* Whether the end of a process is wanted only if a signal that is wanted led to it. */
+static __always_inline int asks_for_cause(const struct filters *f)
+{
+	return f->sets & SENDER_SETS || !wants_all_calls(f);
+}
+
 /* Whether this is one of the senders that are wanted of a signal that no call sent;
  * 0 stands for nobody.
  */

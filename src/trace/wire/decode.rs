@@ -35,7 +35,9 @@ pub fn decode(bytes: &[u8]) -> Result<(RecordNumber, Event), Malformed> {
         types::record_kind::RECORD_EXEC => Event::Exec(lifecycle::exec(bytes)?),
         types::record_kind::RECORD_FORK => Event::Fork(lifecycle::fork(bytes)?),
         types::record_kind::RECORD_END => Event::End(lifecycle::end(bytes)?),
-        types::record_kind::RECORD_EXIT => Event::Exit(lifecycle::exit(bytes)?),
+        types::record_kind::RECORD_EXIT | types::record_kind::RECORD_EXIT_PERHAPS => {
+            Event::Exit(lifecycle::exit(bytes)?)
+        }
         types::record_kind::RECORD_CANARY => Event::Canary,
         types::record_kind::RECORD_CGROUP => Event::Cgroup(cgroup(bytes)?),
         types::record_kind(unknown) => return Err(Malformed::Kind(unknown)),
@@ -924,7 +926,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic(kind in 0_u32..14, bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fn no_bytes_panic(kind in 0_u32..15, bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             let header = header(record_kind(kind));
             let _ = decode(&sent(&header, size_of::<types::header>(), &bytes));
         }
