@@ -95,12 +95,16 @@ fn each_call_is_a_line_of_aligned_columns() {
         stat.contains(") T ")
     };
     let mut command = command(&["--pretty", "-p", &pid.to_string()]);
-    let text = printed_while(&mut command, |_| {
+    let text = printed_while(&mut command, |wait_for| {
         for call in &calls {
             actor.ask(&format!("call {call}"));
             if call.ends_with(" 19") {
                 wait_until("the stop", is_stopped);
             }
+        }
+        for pid in [made[3].1, stopped] {
+            let who = format!("st-pretty[{pid}]");
+            wait_for(&format!("END       {who:<16} killed"));
         }
     });
 
