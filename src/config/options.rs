@@ -118,8 +118,9 @@ options! {
         #[arg(short = 'p', value_name = "PID", value_delimiter = ',')]
         sender_pid: Vec<Pid> { default: vec![], file: LIST, change: Filter }
 
-        /// Only signals sent to these processes, also if the call fails; given here, it
-        /// stops when all of them have ended [pid, repeatable, or a comma list]
+        /// Only signals sent to these processes, also if the call fails; on the command
+        /// line, also stop when all of them have ended [pid, repeatable, or a comma
+        /// list]
         #[arg(short = 't', value_name = "PID", value_delimiter = ',')]
         target_pid: Vec<Pid> { default: vec![], file: LIST, change: Filter }
 

@@ -1,5 +1,5 @@
-//! Which exits are told twice: of two threads that end at the same moment, each may
-//! see itself as the last of its process.
+//! Leaves out exits that are told twice: of two threads that end at the same moment,
+//! each may see itself as the last of its process.
 
 use std::{collections::HashSet, mem};
 
