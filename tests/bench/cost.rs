@@ -10,6 +10,7 @@ mod table;
 mod tracer;
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{self, IsTerminal},
     path::Path,
@@ -23,7 +24,7 @@ use rustix::{process::geteuid, thread::sched_getaffinity};
 use tempfile::TempDir;
 
 use crate::{
-    flood::{Call, Flooder},
+    flood::{Call, Flood, Flooder},
     table::{mean, median, number, percent, print, spread},
     tracer::{Lines, Spec, Tracer},
 };
@@ -104,16 +105,20 @@ struct Bench {
 struct Row {
     name: String,
     peer: bool,
-    /// By [`Call::ALL`]: ns a call.
-    ns: [Vec<f64>; Call::ALL.len()],
+    /// ns a call, of those of [`Call::ALL`].
+    ns: BTreeMap<Call, Vec<f64>>,
     share: Vec<f64>,
     cpu_us: Vec<f64>,
     mib: Vec<f64>,
 }
 
 impl Row {
+    fn add(&mut self, call: Call, flood: Flood) {
+        self.ns.entry(call).or_default().push(flood.ns_per_call);
+    }
+
     fn ns(&self, call: Call) -> &[f64] {
-        &self.ns[call as usize]
+        self.ns.get(&call).map_or(&[], Vec::as_slice)
     }
 
     /// Round by round, for the machine's mood changes in between.
@@ -242,9 +247,9 @@ impl Bench {
     }
 
     fn flood_all(&self, row: &mut Row) -> Result<()> {
-        for (call, ns) in Call::ALL.into_iter().zip(&mut row.ns) {
+        for call in Call::ALL {
             let flood = self.flooder.run(call, self.cpu(), self.flood_time)?;
-            ns.push(flood.ns_per_call);
+            row.add(call, flood);
         }
         Ok(())
     }
@@ -259,13 +264,13 @@ impl Bench {
         let used = tracer.cpu_time()?.saturating_sub(before);
         row.cpu_us
             .push(used.as_secs_f64() * 1e6 / flood.calls as f64);
-        for (call, ns) in Call::ALL.into_iter().zip(&mut row.ns) {
+        for call in Call::ALL {
             if call == Call::Exists {
-                ns.push(flood.ns_per_call);
+                row.add(call, flood);
                 continue;
             }
             let flood = self.flooder.run(call, self.cpu(), self.flood_time)?;
-            ns.push(flood.ns_per_call);
+            row.add(call, flood);
             tracer.until_quiet()?;
         }
         row.mib.push(tracer.peak_mib()?);
