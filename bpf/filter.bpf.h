@@ -101,6 +101,30 @@ static __always_inline int asks_for_target(const struct filters *f)
 	return f->sets & TARGET_SETS || f->fatal_only;
 }
 
+/* What precedes the first zero byte of a word, and zeros. */
+static __always_inline __u64 until_zero(__u64 word)
+{
+	__u64 zeros = (word - 0x0101010101010101) & ~word & 0x8080808080808080;
+
+	return word & ((zeros & -zeros) - 1);
+}
+
+/* A name as filters have it. Before 5.17, a shorter name leaves the end of the one before
+ * it behind its zero byte.
+ */
+static __always_inline void pad_comm(__u8 *to, const __u8 *comm)
+{
+	__u64 words[2];
+
+	__builtin_memcpy(words, comm, sizeof(words));
+	if (until_zero(words[0]) >> 56)
+		words[1] = until_zero(words[1]);
+	else
+		words[1] = 0;
+	words[0] = until_zero(words[0]);
+	__builtin_memcpy(to, words, sizeof(words));
+}
+
 /* Whether a process is in the sets of these kinds that are in use. */
 static __always_inline int is_wanted(const struct filters *f, const struct process *p,
 				     enum filter_kind pid, enum filter_kind uid,
@@ -113,7 +137,7 @@ static __always_inline int is_wanted(const struct filters *f, const struct proce
 	if (f->sets & (1 << comm)) {
 		struct filter_key key = { .bank = f->bank };
 
-		__builtin_memcpy(key.value, p->comm, sizeof(key.value));
+		pad_comm(key.value, p->comm);
 		if (!in_set(&key, comm))
 			return 0;
 	}
