@@ -150,9 +150,11 @@ struct recipient {
 	enum outcome outcome;
 	enum disposition disposition;
 	enum recipient_flag flags;
+	__u32 threads; /* that it has, if a signal was sent */
+	__u32 pad;
 };
 
-_Static_assert(sizeof(struct recipient) == 128, "wire record changed");
+_Static_assert(sizeof(struct recipient) == 136, "wire record changed");
 
 enum syscall_kind {
 	SYSCALL_KILL = 0,
@@ -226,7 +228,7 @@ struct call {
 	struct process sender;
 	struct recipient recipient;
 };
-_Static_assert(sizeof(struct call) == 336, "wire record changed");
+_Static_assert(sizeof(struct call) == 344, "wire record changed");
 
 /* A recipient of the call that thread `tid` entered at `call_time_ns`. */
 struct recipient_record {
@@ -307,7 +309,7 @@ struct generated {
 	struct process sender; /* sent if `role` is not ROLE_NONE */
 };
 
-_Static_assert(sizeof(struct generated) == 336, "wire record changed");
+_Static_assert(sizeof(struct generated) == 344, "wire record changed");
 
 /* The memory figures are in KiB, and there from 6.8 on. */
 struct oom_record {

@@ -144,6 +144,7 @@ static __always_inline void read_outcome(struct recipient *r, struct task_struct
 
 	r->outcome = result;
 	r->disposition = read_disposition(task, sig);
+	r->threads = task->signal->nr_threads;
 	r->flags = 0;
 	if (result != OUTCOME_IGNORED && result != OUTCOME_OVERFLOW) {
 		r->flags = read_fate(r, task, sig, group);
@@ -162,6 +163,7 @@ static __always_inline void clear_outcome(struct recipient *r)
 	r->outcome = OUTCOME_NONE;
 	r->disposition = 0;
 	r->flags = 0;
+	r->threads = 0;
 }
 
 #endif

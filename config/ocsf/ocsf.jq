@@ -91,7 +91,7 @@ select(.type == "exit")
     actor: {process: $actor, user: $actor.user},
     process: $ended,
     unmapped: ({
-        "end": .end, signal, signal_number, age_ms, late, cause, earlier,
+        "end": .end, signal, signal_number, age_ms, threads, late, cause, earlier,
         process: (.process | {gid, image, unit, user_unit, cgroup, loginuid, login_user, pod,
           pod_namespace, pod_uid, ancestors} | without_nulls)
       }

@@ -130,6 +130,19 @@ impl Causes {
         }
     }
 
+    /// Whether a signal that led to an end is known.
+    pub fn know(&self, exit: &Exit) -> bool {
+        let key = (exit.end.pid, exit.end.start_ns);
+        let mut shelves = [&self.others, &self.decided].into_iter();
+        shelves.any(|shelf| {
+            let entry = shelf.entries.get(&key);
+            entry.is_some_and(|entry| {
+                let mut signals = entry.signals.iter();
+                signals.any(|(part, past)| self.leads_to(*part, past, exit))
+            })
+        })
+    }
+
     /// What led to an end. It is forgotten with that.
     pub fn take(&mut self, exit: &Exit) -> Found {
         let key = (exit.end.pid, exit.end.start_ns);
@@ -142,13 +155,7 @@ impl Causes {
             }
         }
         signals.sort_by_key(|(_, past)| past.time_ns);
-        let is_cause = |(part, past): &(Part, Past)| match exit.signal() {
-            Some(signal) => *part != Part::Asked && past.signal == signal,
-            None => {
-                let after_ns = exit.end.time_ns.saturating_sub(past.time_ns);
-                self.asking.contains(past.signal) && Duration::from_nanos(after_ns) <= self.answer
-            }
-        };
+        let is_cause = |(part, past): &(Part, Past)| self.leads_to(*part, past, exit);
         let last = signals.iter().rposition(is_cause);
         // Those that queue come in their order: the first that waits ends the process.
         let at = match last.map(|at| signals[at].0) {
@@ -164,6 +171,16 @@ impl Causes {
         found.earlier = signals.by_ref().take(at).collect();
         found.cause = signals.next();
         found
+    }
+
+    fn leads_to(&self, part: Part, past: &Past, exit: &Exit) -> bool {
+        match exit.signal() {
+            Some(signal) => part != Part::Asked && past.signal == signal,
+            None => {
+                let after_ns = exit.end.time_ns.saturating_sub(past.time_ns);
+                self.asking.contains(past.signal) && Duration::from_nanos(after_ns) <= self.answer
+            }
+        }
     }
 }
 
@@ -250,6 +267,7 @@ mod tests {
                 stopped: false,
                 traced: false,
                 spared_init: false,
+                threads: 1,
             }),
         }
     }
@@ -262,6 +280,7 @@ mod tests {
             signal,
             sender: None,
             role: None,
+            threads: 1,
         }
     }
 

@@ -11,14 +11,15 @@ use super::{
     outlet::Outlet,
     selection::Selection,
     stamp::Stamp,
+    waiting::Waiting,
 };
 use crate::{
     clock::{Timestamp, boottime_ns},
     config::Config,
-    event::{EndedBy, Exit, Recipient, Signal},
+    event::{Recipient, Signal},
     identity::Registry,
     loss::{Entry, Losses, Reason, What},
-    record::{Context, ExitContext, Head, Machine, Past, Recipients, push_line},
+    record::{Context, Head, Machine, Recipients, push_line},
     sink::{Closed, Patience, Sink, SinkGone},
     trace::preflight,
 };
@@ -30,12 +31,13 @@ pub struct Emitter {
     pub(super) stamp: Stamp,
     pub(super) encoder: Encoder,
     pub(super) selection: Selection,
-    causes: Causes,
+    pub(super) causes: Causes,
+    pub(super) waiting: Waiting,
     /// Since when all is seen, in `CLOCK_BOOTTIME`.
-    since_ns: u64,
+    pub(super) since_ns: u64,
     pub(super) losses: Losses,
     /// Why the sink refused a line, until it has room and the loss is reported.
-    refusal: Option<Reason>,
+    pub(super) refusal: Option<Reason>,
     pub(super) events: u64,
     pub(super) late: u64,
     own_pid: u32,
@@ -52,6 +54,7 @@ impl Emitter {
             encoder: Encoder::new(Format::of(config)),
             selection: Selection::new(config),
             causes: Causes::new(config.asking, config.exit_after.0),
+            waiting: Waiting::default(),
             since_ns: boottime_ns(),
             losses: Losses::default(),
             refusal: None,
@@ -126,6 +129,9 @@ impl Emitter {
         if !self.selection.wants(&named) {
             return;
         }
+        // What came before it may wait, and have no line yet.
+        let came_late = late;
+        let late = came_late && signal.time_ns() < self.stamp.last_ns();
         let timestamp = self.stamp.signal(signal.time_ns(), late);
         let context = Context {
             signal,
@@ -151,67 +157,17 @@ impl Emitter {
                 self.events += 1;
                 self.late += u64::from(late);
                 let seq = self.outlet.last_seq();
-                self.more_recipients(timestamp, rest);
+                self.more_recipients(timestamp, late, rest);
                 if self.selection.wants_exits() {
-                    remember(&mut self.causes, seq, &named);
+                    self.remember(seq, &named);
+                    if came_late {
+                        self.exits_after(registry, &named);
+                    }
                 }
             }
             Err(reason) => {
                 self.refusal = Some(reason);
                 self.lose(signal, reason);
-            }
-        }
-    }
-
-    /// Makes the line of an exit, if one is wanted, or enters it as lost.
-    pub fn exit(&mut self, registry: &mut Registry, exit: &Exit, late: bool) {
-        // That no signal came is known only if none was left out or lost, or came before.
-        let sees_all = self.selection.wants_all_signals()
-            && self.losses.total() == 0
-            && exit.end.start_ns > self.since_ns;
-        let exit = &Exit {
-            by: (exit.by).filter(|&by| by != EndedBy::Tracer || sees_all),
-            ..*exit
-        };
-        let found = self.causes.take(exit);
-        let Some(process) = exit.process.or(found.process) else {
-            return;
-        };
-        let names = registry.target(&process);
-        let has_cause = found.cause.is_some();
-        if !(self.selection).wants_exit(exit, &process, &names, has_cause) {
-            return;
-        }
-        let pushed = match self.refusal() {
-            Some(reason) => Err(reason),
-            None => {
-                let head = Head {
-                    timestamp: self.stamp.signal(exit.end.time_ns, late),
-                    seq: self.outlet.next_seq(),
-                    hostname: self.stamp.hostname(),
-                };
-                let context = ExitContext {
-                    exit,
-                    late,
-                    process: (&process, &names),
-                    cause: found.cause.as_ref(),
-                    earlier: &found.earlier,
-                    machine: machine(registry, &self.stamp),
-                };
-                (self.encoder).exit(self.outlet.start_line(), head, context);
-                self.outlet.push()
-            }
-        };
-        self.note_exit(exit, late, pushed);
-    }
-
-    fn note_exit(&mut self, exit: &Exit, late: bool, pushed: Result<(), Reason>) {
-        match pushed {
-            Ok(()) => self.late += u64::from(late),
-            Err(reason) => {
-                self.refusal = Some(reason);
-                let entry = Entry::new(What::Exits, reason);
-                self.losses.add(entry, 1, exit.end.time_ns);
             }
         }
     }
@@ -227,7 +183,7 @@ impl Emitter {
     /// Recipients that a call's line had no room for. Lines of them that are
     /// refused are not counted as lost calls: the call's line says how many
     /// recipients there were.
-    fn more_recipients(&mut self, timestamp: Timestamp, mut rest: &[Box<RawValue>]) {
+    fn more_recipients(&mut self, timestamp: Timestamp, late: bool, mut rest: &[Box<RawValue>]) {
         let call_seq = self.outlet.last_seq();
         while !rest.is_empty() {
             let mut record = Recipients {
@@ -236,6 +192,7 @@ impl Emitter {
                 seq: self.outlet.next_seq(),
                 hostname: self.stamp.hostname(),
                 call_seq,
+                late,
                 recipients: &[],
             };
             let line = self.outlet.start_line();
@@ -251,7 +208,7 @@ impl Emitter {
     }
 
     /// Why no lines are made now, if none are.
-    fn refusal(&mut self) -> Option<Reason> {
+    pub(super) fn refusal(&mut self) -> Option<Reason> {
         if self.refusal.is_some() && self.outlet.has_room() {
             self.refusal = None;
             self.report_losses(self.stamp.last_ns());
@@ -273,27 +230,10 @@ impl Emitter {
     }
 }
 
-const fn machine<'a>(registry: &'a Registry, stamp: &'a Stamp) -> Machine<'a> {
+pub(super) const fn machine<'a>(registry: &'a Registry, stamp: &'a Stamp) -> Machine<'a> {
     Machine {
         users: &registry.users,
         host_mnt_ns: registry.host_mnt_ns,
         clock: stamp.clock(),
-    }
-}
-
-/// Keeps a signal for the exits that it may lead to. Its line has this number.
-fn remember(causes: &mut Causes, seq: u64, named: &NamedSignal<'_>) {
-    let signal = named.signal;
-    let past = || Past {
-        seq,
-        time_ns: signal.time_ns(),
-        origin: signal.origin(),
-        signal: signal.number(),
-        sender: (named.sender.as_ref()).map(|(sender, names)| (**sender, names.clone())),
-        role: signal.role(),
-    };
-    let target = named.target.iter().map(|(recipient, _)| recipient);
-    for recipient in target.chain(named.group.iter().map(|(recipient, _)| *recipient)) {
-        causes.note(signal.number(), recipient, past);
     }
 }

@@ -19,6 +19,7 @@
 mod causes;
 mod emitter;
 mod encode;
+mod exits;
 mod fit;
 mod format;
 mod json_cache;
@@ -28,6 +29,7 @@ mod pretty;
 mod selection;
 mod stamp;
 mod status;
+mod waiting;
 
 pub use self::{
     emitter::Emitter,

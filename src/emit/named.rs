@@ -64,6 +64,12 @@ impl<'a> NamedSignal<'a> {
         (self.target.as_ref()).map(|(recipient, _)| &recipient.process)
     }
 
+    /// All that it was for.
+    pub fn recipients(&self) -> impl Iterator<Item = &Recipient> {
+        let target = self.target.iter().map(|(recipient, _)| recipient);
+        target.chain(self.group.iter().map(|(recipient, _)| *recipient))
+    }
+
     /// The names of all that it was for.
     pub fn target_names(&self) -> impl Iterator<Item = &Names> {
         let target = self.target.iter().map(|(_, names)| names);

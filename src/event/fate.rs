@@ -89,6 +89,8 @@ pub struct Fate {
     pub traced: bool,
     /// The recipient is the init of a pid namespace, and spared for that.
     pub spared_init: bool,
+    /// How many threads the recipient has.
+    pub threads: u32,
 }
 
 /// A process that a call signalled, or would have signalled.

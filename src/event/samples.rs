@@ -75,6 +75,7 @@ pub fn generated(time_ns: u64, origin: Origin, pid: u32) -> Generated {
                 stopped: false,
                 traced: false,
                 spared_init: false,
+                threads: 1,
             }),
         },
         oom: None,

@@ -50,6 +50,11 @@ pub struct Exit<'a> {
     pub exit_code: Option<u8>,
     /// How long the process lived, in milliseconds.
     pub age_ms: u64,
+    /// How many threads the process had when it was sent the signal of `cause`. Present
+    /// if that signal has a line.
+    #[schemars(range(min = 1))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u32>,
     /// The line comes after younger ones, so it is not in the order of time.
     #[serde(skip_serializing_if = "is_false")]
     pub late: bool,
@@ -125,6 +130,8 @@ pub struct Past {
     pub sender: Option<(event::Process, Names)>,
     /// How, if no call sent it.
     pub role: Option<Role>,
+    /// How many threads the process had then.
+    pub threads: u32,
 }
 
 /// An exit with all that its record needs.
@@ -170,6 +177,7 @@ impl<'a> Exit<'a> {
             signal_number: signal,
             exit_code: signal.is_none().then(|| exit.code()),
             age_ms: machine.clock.age_ns(exit.end.time_ns, exit.end.start_ns) / 1_000_000,
+            threads: context.cause.map(|past| past.threads),
             late: context.late,
             process: Dead {
                 pid: process.pid,

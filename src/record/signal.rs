@@ -159,6 +159,9 @@ pub struct Recipients<'a> {
     /// The `seq` of the call's line.
     #[schemars(range(min = 1))]
     pub call_seq: u64,
+    /// The line comes after younger ones, as the call's does.
+    #[serde(skip_serializing_if = "is_false")]
+    pub late: bool,
     /// The processes.
     #[schemars(with = "Vec<Recipient<'static>>", length(min = 1))]
     pub recipients: &'a [Box<RawValue>],

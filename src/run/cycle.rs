@@ -108,6 +108,7 @@ impl<'obj> Run<'obj> {
 
         let horizon_ns = (self.correlator).horizon(self.mark_ns.saturating_sub(slack_ns));
         self.release(horizon_ns);
+        (self.emitter).settle_exits(&mut self.registry, horizon_ns);
         self.report(canaries, horizon_ns);
         self.registry.end_batch(Instant::now());
         if self.next_upkeep <= Instant::now() {

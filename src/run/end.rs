@@ -50,6 +50,7 @@ impl Run<'_> {
         self.cycle(0)?;
         self.correlator.finish(self.tracer.counters().probe_skipped);
         self.release(u64::MAX);
+        self.emitter.settle_all_exits(&mut self.registry);
         let (counters, received) = (self.tracer.counters(), self.tracer.received());
         let losses = self.correlator.final_losses(&counters, received);
         self.emitter.account(losses, self.mark_ns);

@@ -127,7 +127,8 @@ impl Run<'_> {
 
     /// Whether `--count` has been reached, or all targets have ended.
     fn is_complete(&self) -> bool {
-        self.emitter.events() >= self.config.count || self.watched.have_ended()
+        let have_ended = self.watched.have_ended() && !self.emitter.awaits_causes();
+        self.emitter.events() >= self.config.count || have_ended
     }
 
     /// Sleeps until there is something to do. True: the output hung up.

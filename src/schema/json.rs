@@ -268,6 +268,7 @@ mod tests {
                     stopped: true,
                     traced: true,
                     spared_init: true,
+                    threads: 1,
                 })
             })
         });
@@ -400,6 +401,7 @@ mod tests {
                 seq: 2,
                 hostname: HOSTNAME,
                 call_seq: 1,
+                late: true,
                 recipients: &group,
             });
         }
@@ -415,6 +417,7 @@ mod tests {
             signal: 15,
             sender: Some((process(1), Names::default())),
             role,
+            threads: 1,
         };
         let pasts = [past(None), past(Some(Role::Trigger))];
         let by = [None, Some(EndedBy::Seccomp), Some(EndedBy::Tracer)];

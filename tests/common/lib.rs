@@ -6,6 +6,7 @@ mod actor;
 mod cgroup;
 mod check;
 mod daemon;
+pub mod ends;
 mod expect;
 mod fate;
 pub mod process;

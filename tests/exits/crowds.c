@@ -96,7 +96,8 @@ void many_threads(char **words)
 
 	wanted_threads = atoi(words[0]);
 	truth.pid = start(have_threads);
-	printf("{\"threads\":%d}\n", *shared);
+	truth.threads = *shared;
+	printf("{\"threads\":%d}\n", truth.threads);
 	fflush(stdout);
 	must(kill(truth.pid, SIGKILL), "kill");
 	truth.cause = (struct sent){ SIGKILL, getpid() };

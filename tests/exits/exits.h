@@ -37,10 +37,10 @@ struct truth {
 	bool unmade; /* the kernel makes no signal, so that it has no line */
 	struct sent earlier[EARLIER];
 	long after_us; /* at least so long after its cause */
+	int threads; /* when that was sent; 0: one */
 	int code, status; /* as waitid has them; 0: whatever they are */
 };
-/* Waits for the end, writes a line of JSON with all that, and only then lets the number
- * be used again. */
+/* Waits for the end, and writes a line of JSON with all that. */
 void tell(const struct truth *truth);
 
 /* A child of this process that plays until it is ready, which is waited for; without a

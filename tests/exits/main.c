@@ -187,7 +187,8 @@ void tell(const struct truth *truth)
 	siginfo_t info;
 	int length;
 
-	while (waitid(P_PID, truth->pid, &info, WEXITED | WNOWAIT | __WALL))
+	/* With WNOWAIT, kernels before 5.16 tell another status. */
+	while (waitid(P_PID, truth->pid, &info, WEXITED | __WALL))
 		if (errno != EINTR)
 			die("waitid");
 	end = end_of(truth, &info);
@@ -202,15 +203,14 @@ void tell(const struct truth *truth)
 	length = snprintf(line, sizeof(line),
 			  "{\"kind\":\"%s\",\"pid\":%d,\"end\":\"%s\",\"status\":%d,"
 			  "\"origin\":\"%s\",\"signal\":%d,\"sender\":%d,\"unmade\":%s,"
-			  "\"earlier\":[%s],\"after_us\":%ld}\n",
+			  "\"earlier\":[%s],\"after_us\":%ld,\"threads\":%d}\n",
 			  truth->kind, truth->pid, end, info.si_status,
 			  truth->origin ? truth->origin : "call", truth->cause.signal,
 			  truth->cause.sender, truth->unmade ? "true" : "false", earlier,
-			  truth->after_us);
+			  truth->after_us, truth->threads ? truth->threads : 1);
 	/* In one piece, beside those of others. */
 	if (write(1, line, length) != length)
 		die("write");
-	must(waitpid(truth->pid, NULL, __WALL), "waitpid");
 }
 
 static const struct {

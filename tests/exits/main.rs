@@ -7,37 +7,21 @@ mod crowds;
 mod daemons;
 mod scripted;
 mod servers;
-mod truth;
 
 use std::{
-    io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
-use common::{Daemon, Killed, check_file, compiled_folder, directory, own_comm};
+use common::{
+    Daemon, check_file, directory,
+    ends::{Played, program, run},
+    own_comm,
+};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// The program whose processes end.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    // Some of its victims execute it again.
-    PROGRAM.get_or_init(|| compiled_folder("exits", &["-static"]))
-}
-
-/// What a run of the program said, and the lines that were written meanwhile of
-/// processes that have its name.
-struct Played {
-    comm: String,
-    said: Vec<Value>,
-    lines: Vec<Value>,
-}
 
 /// Runs one of the program's programs beside a recording with some more arguments.
 fn play(name: &str, words: &[&str], args: &[&str]) -> Played {
@@ -65,20 +49,6 @@ fn play_before(name: &str, words: &[&str], args: &[&str], blind: bool) -> Played
     daemon.finish();
     let lines = read(&path);
     Played { comm, said, lines }
-}
-
-/// Runs the program to its end, and gives what it said. It needs no deadline of its
-/// own: whoever it waits for ends with it, and it with the test.
-fn run(command: &mut Command) -> Vec<Value> {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = Killed(command.spawn().unwrap());
-    child.0.stdin.take().unwrap().write_all(b"\n").unwrap();
-    let output = BufReader::new(child.0.stdout.take().unwrap());
-    let said = (output.lines())
-        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
-        .collect();
-    assert!(child.0.wait().unwrap().success());
-    said
 }
 
 /// All lines of a run that has ended, each of which is checked.

@@ -44,7 +44,7 @@ static void have_four(void)
 static void one_of_four(const char *name)
 {
 	int signal = below(2) ? SIGTERM : SIGKILL;
-	struct truth truth = { .kind = name, .code = CLD_KILLED, .status = signal };
+	struct truth truth = { .kind = name, .code = CLD_KILLED, .status = signal, .threads = 4 };
 
 	truth.pid = start(have_four);
 	must(syscall(SYS_tgkill, truth.pid, *shared, signal), "tgkill");
@@ -67,7 +67,8 @@ static void lose_leader(void)
 
 static void leader_gone(const char *name)
 {
-	struct truth truth = { .kind = name, .code = CLD_KILLED, .status = SIGTERM };
+	/* The leader is a zombie, and counts. */
+	struct truth truth = { .kind = name, .code = CLD_KILLED, .status = SIGTERM, .threads = 2 };
 
 	truth.pid = start(lose_leader);
 	truth.cause = give(truth.pid, SIGTERM);

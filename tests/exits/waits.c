@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "exits.h"
@@ -166,6 +168,54 @@ static void injected(const char *name)
 	tell(&truth);
 }
 
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The sender may run only when nobody else wants to: where a kernel can be preempted, its
+ * victim ends long before its call returns. */
+static pid_t start_outrun(pid_t victim, int signal)
+{
+	static const struct sched_param none;
+	pid_t sender = must(fork(), "fork");
+
+	if (sender == 0) {
+		must(sched_setscheduler(0, SCHED_IDLE, &none), "sched_setscheduler");
+		must(kill(victim, signal), "kill");
+		_exit(0);
+	}
+	return sender;
+}
+
+static void outrun(const char *name)
+{
+	static const struct sched_param none;
+	struct truth truth = { .kind = name, .code = CLD_KILLED, .status = SIGKILL };
+	cpu_set_t usual, one;
+	siginfo_t info;
+	int status;
+	long end;
+
+	must(sched_getaffinity(0, sizeof(usual), &usual), "sched_getaffinity");
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	must(sched_setaffinity(0, sizeof(one), &one), "sched_setaffinity");
+	truth.pid = start(NULL);
+	truth.cause = (struct sent){ SIGKILL, start_outrun(truth.pid, SIGKILL) };
+	must(waitid(P_PID, truth.pid, &info, WEXITED | WNOWAIT), "waitid");
+	for (end = now_ms() + 20; now_ms() < end;)
+		;
+	/* A machine that is busy would never let it run. */
+	must(sched_setscheduler(truth.cause.sender, SCHED_OTHER, &none), "sched_setscheduler");
+	must(waitpid(truth.cause.sender, &status, 0), "waitpid");
+	must(sched_setaffinity(0, sizeof(usual), &usual), "sched_setaffinity");
+	tell(&truth);
+}
+
 /* A control group that stops for a while; the hierarchy of version 1, or that of
  * version 2 at most. */
 static char freezer[256];
@@ -288,5 +338,6 @@ const struct kind waits[] = {
 	{ "traced_term", traced_term, 20 },
 	{ "injected", injected, 10 },
 	{ "frozen", frozen, 20 },
+	{ "outrun", outrun, 10 },
 	{},
 };

@@ -1,7 +1,6 @@
 //! Process 1 of the virtual machine.
 
 use std::{
-    collections::HashMap,
     env, fs,
     os::unix::process::ExitStatusExt,
     panic::{self, AssertUnwindSafe},
@@ -122,6 +121,7 @@ fn set_up() {
         env::set_var("SIGTRAIL_PROGRAM", "/bin/sigtrail");
         env::set_var("SIGTRAIL_ACTOR", "/bin/actor");
         env::set_var("SIGTRAIL_WAYS", "/bin/ways");
+        env::set_var("SIGTRAIL_ENDS", "/bin/ends");
         if Arch::OWN == Arch::Arm64 {
             env::set_var("SIGTRAIL_NARROW_ACTOR", "/bin/arm/actor");
         }
@@ -149,14 +149,20 @@ fn examine() {
 }
 
 fn wanted() -> Vec<String> {
-    let line = proc("/proc/cmdline");
-    let options: HashMap<_, _> = (line.split_whitespace())
-        .filter_map(|word| word.split_once('='))
-        .collect();
-    let wanted = options.get("scenarios").copied().unwrap_or_default();
+    let wanted = option("scenarios").unwrap_or_default();
     (wanted.split(',').filter(|name| !name.is_empty()))
         .map(str::to_owned)
         .collect()
+}
+
+/// What the kernel's command line says of that, if it says anything.
+pub fn option(name: &str) -> Option<String> {
+    let line = proc("/proc/cmdline");
+    let mut options = line
+        .split_whitespace()
+        .filter_map(|word| word.split_once('='));
+    let (_, value) = options.find(|&(key, value)| key == name && !value.is_empty())?;
+    Some(value.to_owned())
 }
 
 fn kernel_log() -> String {

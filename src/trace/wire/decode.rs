@@ -198,6 +198,7 @@ fn fate(wire: &types::recipient) -> Result<Option<Fate>, Malformed> {
         stopped: has(types::recipient_flag::RECIPIENT_STOPPED),
         traced: has(types::recipient_flag::RECIPIENT_TRACED),
         spared_init: has(types::recipient_flag::RECIPIENT_SPARED_INIT),
+        threads: wire.threads,
     }))
 }
 
@@ -323,6 +324,8 @@ mod tests {
             outcome: outcome::OUTCOME_ALREADY_PENDING,
             disposition: disposition::DISPOSITION_IGNORE,
             flags: recipient_flag::RECIPIENT_BLOCKED,
+            threads: 3,
+            pad: 0,
         }
     }
 
@@ -339,6 +342,7 @@ mod tests {
                 stopped: false,
                 traced: false,
                 spared_init: false,
+                threads: 3,
             }),
         }
     }

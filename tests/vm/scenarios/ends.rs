@@ -1,8 +1,24 @@
 //! How processes end, and which signal led to it.
 
-use common::{Actor, process::stat, wait_until};
+use std::{
+    collections::{BTreeMap, HashSet},
+    process::Command,
+};
 
-use crate::stage::Stage;
+use common::{
+    Actor, check_file, directory,
+    ends::{Played, program, run},
+    process::stat,
+    wait_until,
+};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use serde_json::json;
+
+use crate::{guest::option, protocol::Message, stage::Stage};
+
+/// Each kind of end is there at least once.
+const PLAYS: &str = "120";
+const COMM: &str = "ends";
 
 /// Each end by a signal has a line of its own, after that of its cause.
 pub fn by_signals(stage: &mut Stage) {
@@ -31,4 +47,48 @@ pub fn by_signals(stage: &mut Stage) {
 /// The line of the call is read with that of the end.
 fn kill(sender: &mut Actor, pid: i64, signal: i64) {
     assert_eq!(sender.get(&format!("call kill {pid} {signal}")), 0);
+}
+
+/// Ends of all kinds at random, as `tests/exits/` has them: each line is compared with
+/// what wait(2) said, and the golden file has the kinds of which there are lines.
+///
+/// All of it runs on one CPU. The one thread that emulates both may leave one of them
+/// for long in the middle of a probe, and lines would come late.
+pub fn of_each_kind(stage: &mut Stage) {
+    let usual = sched_getaffinity(None).unwrap();
+    let mut one = CpuSet::new();
+    one.set(0);
+    sched_setaffinity(None, &one).unwrap();
+    let directory = directory();
+    let path = directory.path().join("lines");
+    // Here it takes seconds to check as many lines.
+    let tracer = stage.write_to(&path, &["--target-comm", COMM, "--ring-size", "4M"]);
+    let plays = option("plays").unwrap_or_else(|| PLAYS.to_owned());
+    let mut command = Command::new(program());
+    command.args(["scripted", COMM, "1", &plays]);
+    let said = run(command.current_dir(directory.path()));
+    let ended = tracer.stop();
+    assert_eq!((ended.status.code(), &*ended.stderr), (Some(0), ""));
+    sched_setaffinity(None, &usual).unwrap();
+    let mut lines = Vec::new();
+    check_file(&path, |line| lines.push(line.value));
+    let have_lines: HashSet<_> = (lines.iter())
+        .filter(|line| line["type"] == "exit")
+        .map(|line| line["process"]["pid"].clone())
+        .collect();
+    let kinds: BTreeMap<_, _> = (said.iter())
+        .map(|truth| {
+            let found = have_lines.contains(&truth["pid"]);
+            (truth["kind"].as_str().unwrap().to_owned(), found)
+        })
+        .collect();
+    let played = Played {
+        comm: COMM.to_owned(),
+        said,
+        lines,
+    };
+    let text = format!("ends of {plays} plays: {}", played.assert_right());
+    Message::Note { text }.say();
+    let golden = (kinds.into_iter()).map(|(kind, line)| json!({ "kind": kind, "line": line }));
+    stage.lines.extend(golden);
 }

@@ -61,6 +61,7 @@ pub const ALONE: &[Scenario] = &[
     ("seccomp", seccomp::refused),
     ("filters", filters::all),
     ("ends_by_signals", ends::by_signals),
+    ("ends_of_each_kind", ends::of_each_kind),
     ("signals_without_a_call", uncalled::all),
     ("ways_to_hook", ways::each),
     ("ways_that_are_refused", ways::refused),
