@@ -24,7 +24,7 @@
  * at once, and then traces no exit; nor does it trace that of a 32-bit caller, or any
  * in the light mode. The call is in the saved registers, and has no result.
  */
-static __always_inline void death_by_sigsys(void *ctx, struct task_struct *task)
+static __always_inline void death_by_sigsys(void *ctx, struct task_struct *task, enum hook hook)
 {
 	const int by_signal = task->flags & PF_SIGNALED;
 	struct args a;
@@ -37,7 +37,7 @@ static __always_inline void death_by_sigsys(void *ctx, struct task_struct *task)
 	    (a.abi == ABI_NATIVE || attach_mode == ATTACH_RAW))
 		return;
 	if (!by_signal || are_registers_restored(&a, current_result()))
-		finish_unseen(ctx, &a, -ENOSYS, HOOK_DEATH);
+		finish_unseen(ctx, &a, -ENOSYS, hook);
 }
 
 /*
@@ -74,9 +74,10 @@ static __always_inline int is_by_seccomp(struct task_struct *task, __u32 sig)
 }
 
 /* Sends the end of a process that a signal ended, if it is wanted. */
-static __always_inline void send_exit(void *ctx, struct task_struct *task, __u32 status)
+static __always_inline void send_exit(void *ctx, struct task_struct *task, __u32 status,
+				      enum hook hook)
 {
-	struct exit_record *record = scratch(HOOK_DEATH, SCRATCH_CALL);
+	struct exit_record *record = scratch(hook, SCRATCH_CALL);
 	const struct filters *f = current_filters();
 	__u32 reboot;
 
@@ -94,14 +95,14 @@ static __always_inline void send_exit(void *ctx, struct task_struct *task, __u32
 		       FILTER_TARGET_COMM))
 		return;
 	find_host_mnt_ns();
-	send_cgroup_once(ctx, task, record->process.cgroup_key, 0, HOOK_DEATH);
+	send_cgroup_once(ctx, task, record->process.cgroup_key, 0, hook);
 	record->header.time_ns = bpf_ktime_get_ns();
 	record->header.kind = asks_for_cause(f) ? RECORD_EXIT_PERHAPS : RECORD_EXIT;
-	send_record(ctx, &record->header, sizeof(*record), HOOK_DEATH);
+	send_record(ctx, &record->header, sizeof(*record), hook);
 }
 
 /* A thread ends; the process does with its last one. */
-static __always_inline void probe_end(void *ctx, struct task_struct *task)
+static __always_inline void probe_end(void *ctx, struct task_struct *task, enum hook hook)
 {
 	__u32 status;
 
@@ -109,17 +110,17 @@ static __always_inline void probe_end(void *ctx, struct task_struct *task)
 		return;
 	status = wait_status(task);
 	if (status & 0x7f && trace_state == TRACE_ON && current_filters()->exits != EXITS_NONE)
-		send_exit(ctx, task, status);
+		send_exit(ctx, task, status, hook);
 	send_end(ctx, task, status);
 }
 
 /* The end of a thread. */
-static __always_inline int probe_death(void *ctx, struct task_struct *task)
+static __always_inline int probe_death(void *ctx, struct task_struct *task, enum hook hook)
 {
 	if (trace_state == TRACE_ON && (task->exit_code & 0x7f) == SIGSYS)
-		death_by_sigsys(ctx, task);
+		death_by_sigsys(ctx, task, hook);
 	if (follows_processes())
-		probe_end(ctx, task);
+		probe_end(ctx, task, hook);
 	return 0;
 }
 

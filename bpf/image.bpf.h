@@ -18,7 +18,7 @@
 /* Writes the names of a file's path into its record, leaf first. Returns their length. */
 __noinline __u64 read_exe(__u64 exe_file)
 {
-	struct exec_record *image = scratch(HOOK_LIFECYCLE, SCRATCH_CALL);
+	struct exec_record *image = scratch(HOOK_EXEC, SCRATCH_CALL);
 	struct file *file = (struct file *)exe_file;
 	struct vfsmount *vfs = BPF_CORE_READ(file, f_path.mnt);
 	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);

@@ -72,13 +72,13 @@ static __always_inline void read_descent(struct descent *d, struct task_struct *
 /* The current process has executed a program. */
 static __always_inline int probe_exec(void *ctx, struct task_struct *task)
 {
-	struct exec_record *record = scratch(HOOK_LIFECYCLE, SCRATCH_CALL);
+	struct exec_record *record = scratch(HOOK_EXEC, SCRATCH_CALL);
 	__u64 len;
 
 	if (!follows_processes() || !record)
 		return 0;
 	read_descent(&record->process, task);
-	send_cgroup_once(ctx, task, record->process.cgroup_key, 0, HOOK_LIFECYCLE);
+	send_cgroup_once(ctx, task, record->process.cgroup_key, 0, HOOK_EXEC);
 	read_image(record, task);
 	len = record->exe_len + record->args_len;
 	send_lifecycle(ctx, &record->header, RECORD_EXEC,
@@ -90,7 +90,7 @@ static __always_inline int probe_exec(void *ctx, struct task_struct *task)
 /* The current process has a child, which does not run yet. */
 static __always_inline int probe_fork(void *ctx, struct task_struct *child)
 {
-	struct fork_record *record = scratch(HOOK_LIFECYCLE, SCRATCH_CALL);
+	struct fork_record *record = scratch(HOOK_FORK, SCRATCH_CALL);
 
 	if (!follows_processes() || !record || child->pid != child->tgid ||
 	    child->flags & PF_KTHREAD)
@@ -103,7 +103,7 @@ static __always_inline int probe_fork(void *ctx, struct task_struct *child)
 /* A process has ended. */
 static __always_inline void send_end(void *ctx, struct task_struct *task, __u32 status)
 {
-	struct end_record *record = scratch(HOOK_LIFECYCLE, SCRATCH_CALL);
+	struct end_record *record = scratch(HOOK_END, SCRATCH_CALL);
 
 	if (!record)
 		return;

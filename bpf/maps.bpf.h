@@ -72,9 +72,11 @@ enum hook {
 	HOOK_ARRANGER = 6,
 	/* A signal that an interrupt makes while another's is looked at. */
 	HOOK_NESTED = 7,
-	/* Execs, forks and ends. */
-	HOOK_LIFECYCLE = 8,
-	HOOKS = 9,
+	/* Each of these may be preempted by another. */
+	HOOK_EXEC = 8,
+	HOOK_FORK = 9,
+	HOOK_END = 10,
+	HOOKS = 11,
 };
 
 static __always_inline int is_interrupt_hook(enum hook hook)

@@ -230,11 +230,26 @@ int process_fork(__u64 *ctx)
 	return probe_fork(ctx, on_trust((void *)ctx[1]));
 }
 
+/*
+ * The same, where the kernel can preempt a program on a tracepoint, and then skips it for
+ * others on its CPU: exit_files(task), which each thread that ends calls for itself.
+ */
+SEC("kprobe/exit_files")
+int kprobe_death(struct pt_regs *ctx)
+{
+	struct task_struct *task = typed_current();
+
+	/* A fork that fails calls it for the child. */
+	if (function_arg(ctx, 0) == (__u64)task)
+		probe_death(ctx, task, HOOK_KPROBE);
+	return 0;
+}
+
 /* (task, ...) */
 SEC("tp_btf/sched_process_exit")
 int thread_death(__u64 *ctx)
 {
-	return probe_death(ctx, on_trust((void *)ctx[0]));
+	return probe_death(ctx, on_trust((void *)ctx[0]), HOOK_DEATH);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

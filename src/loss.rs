@@ -139,6 +139,9 @@ pub struct Counters {
     pub exits_absent: u64,
     /// Exits lost: the ring refused them for another reason.
     pub exits_error: u64,
+    /// Ends of threads that the kernel skipped. How many of them were wanted exits is
+    /// not known.
+    pub exits_skipped: u64,
     /// Other records that the rings refused: a recipient of a group, which the
     /// line of its call counts, or an image or cgroup, which is sent again.
     pub other_refused: u64,

@@ -224,7 +224,7 @@ impl Correlator {
 
     /// What was lost so far, by reason. `gaps`: how many records are missing in the
     /// CPUs' sequences.
-    pub fn losses(&self, counters: &Counters, gaps: u64) -> [(Entry, u64); 14] {
+    pub fn losses(&self, counters: &Counters, gaps: u64) -> [(Entry, u64); 15] {
         let explained = counters.refused() + self.malformed;
         self.losses_with(counters, gaps.saturating_sub(explained))
     }
@@ -232,12 +232,12 @@ impl Correlator {
     /// As [`Self::losses`], once nothing is sent any more and the rings are
     /// empty: then each record that was tried has come (there were `received`),
     /// or was refused and counted.
-    pub fn final_losses(&self, counters: &Counters, received: u64) -> [(Entry, u64); 14] {
+    pub fn final_losses(&self, counters: &Counters, received: u64) -> [(Entry, u64); 15] {
         let explained = received + counters.refused() + self.malformed;
         self.losses_with(counters, counters.tried.saturating_sub(explained))
     }
 
-    fn losses_with(&self, counters: &Counters, unexplained: u64) -> [(Entry, u64); 14] {
+    fn losses_with(&self, counters: &Counters, unexplained: u64) -> [(Entry, u64); 15] {
         let skipped = (self.settled_skips).saturating_sub(self.witnessed.skipped());
         let calls = |reason| Entry::new(What::Calls, reason);
         let signals = |reason| Entry::new(What::Signals, reason);
@@ -257,6 +257,7 @@ impl Correlator {
             (exits(Reason::RingFull), counters.exits_full),
             (exits(Reason::RingAbsent), counters.exits_absent),
             (exits(Reason::RingError), counters.exits_error),
+            (exits(Reason::ProbeSkipped), counters.exits_skipped),
         ]
     }
 }
@@ -327,7 +328,7 @@ mod tests {
             probe_skipped: 9,
             ..Counters::default()
         };
-        let of = |losses: [(Entry, u64); 14], reason| {
+        let of = |losses: [(Entry, u64); 15], reason| {
             let wanted = Entry::new(What::Calls, reason);
             let found = losses.into_iter().find(|&(entry, _)| entry == wanted);
             found.map(|(_, count)| count)

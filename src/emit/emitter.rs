@@ -99,7 +99,9 @@ impl Emitter {
     /// Enters what was lost before it came here: the totals so far, by reason.
     /// None of what is new was lost before `since_ns`.
     pub fn account(&mut self, losses: impl IntoIterator<Item = (Entry, u64)>, since_ns: u64) {
-        for (entry, total) in losses {
+        let wants_exits = self.selection.wants_exits();
+        let is_wanted = |entry: &Entry| entry.what != What::Exits || wants_exits;
+        for (entry, total) in losses.into_iter().filter(|(entry, _)| is_wanted(entry)) {
             self.losses.raise_to(entry, total, since_ns);
         }
     }

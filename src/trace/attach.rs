@@ -16,7 +16,7 @@
 //! those calls are seen at their signal only. If kprobes are refused that
 //! `auto` chose, the plan's fallback takes their place.
 
-use std::path::Path;
+use std::{collections::VecDeque, path::Path};
 
 use anyhow::{Context, Result, anyhow, bail};
 use libbpf_rs::{Link, Object, ProgramType};
@@ -33,6 +33,9 @@ use crate::event::Syscall;
 /// and so may skip them.
 const SKIPPING: (u32, u32) = (7, 2);
 
+/// The first kernel that runs programs on other tracepoints preemptibly.
+const PREEMPTING: (u32, u32) = (7, 0);
+
 /// The first kernel that tells how many exits a kretprobe has missed.
 const TELLS_MISSES: (u32, u32) = (6, 7);
 
@@ -46,6 +49,10 @@ const TRACEPOINT_ENTRIES: [&str; Syscall::ALL.len()] = [
     "pidfd_send_signal_enter",
 ];
 
+/// The two programs that see threads end.
+const KPROBE_DEATH: &str = "kprobe_death";
+const THREAD_DEATH: &str = "thread_death";
+
 /// What to attach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Plan {
@@ -53,6 +60,8 @@ pub(super) struct Plan {
     /// Kprobes on the functions behind 32-bit callers' system calls.
     compat: bool,
     skips: Skips,
+    /// Ends of threads are seen by a kprobe, which is never skipped.
+    ends_by_kprobe: bool,
     /// What to attach if this is refused; only if the caller left us the
     /// choice.
     fallback: Option<Mode>,
@@ -83,6 +92,9 @@ impl Plan {
     }
 
     fn choose(attach: Attach, kernel: (u32, u32), kprobes: Result<()>) -> Result<Self> {
+        let ends_by_kprobe = kernel >= PREEMPTING
+            && kprobes.is_ok()
+            && !matches!(attach, Attach::Tracepoint | Attach::Raw);
         let (mode, compat) = match (attach, kernel >= SKIPPING, kprobes) {
             (Attach::Kprobe, _, Err(why)) => return Err(why).context("--attach kprobe"),
             (Attach::Kprobe, _, Ok(())) | (Attach::Auto, true, Ok(())) => (Mode::Kprobe, true),
@@ -101,6 +113,7 @@ impl Plan {
                 Mode::LightKprobe => Skips::Uncounted,
                 _ => Skips::Never,
             },
+            ends_by_kprobe,
             fallback: match (attach, mode) {
                 (Attach::Auto, Mode::Kprobe) => Some(Mode::Raw),
                 (Attach::Light, Mode::LightKprobe) => Some(Mode::Light),
@@ -115,6 +128,7 @@ impl Plan {
             mode,
             compat: false,
             skips: Skips::Never,
+            ends_by_kprobe: false,
             fallback: None,
         })
     }
@@ -123,9 +137,10 @@ impl Plan {
     /// all programs are loaded before the first is attached.
     pub(super) fn needs(self, program: &str) -> bool {
         let plans = [Some(self), self.fallback()];
-        (plans.into_iter().flatten())
-            .flat_map(Self::attach_points)
-            .any(|point| point.program == program)
+        program == THREAD_DEATH
+            || (plans.into_iter().flatten())
+                .flat_map(Self::attach_points)
+                .any(|point| point.program == program)
     }
 
     /// Exits come before entries: an entry without its exit would look like a
@@ -151,7 +166,10 @@ impl Plan {
             exits.push(AttachPoint::kretprobe(&function, optional));
             entries.push(AttachPoint::kprobe(&function, optional));
         }
-        exits.push(AttachPoint::section("thread_death"));
+        exits.push(match self.ends_by_kprobe {
+            true => AttachPoint::function(KPROBE_DEATH, "exit_files"),
+            false => AttachPoint::section(THREAD_DEATH),
+        });
         exits.push(AttachPoint::section("process_fork"));
         exits.push(AttachPoint::section("process_exec"));
         exits.push(AttachPoint::section("oom_victim"));
@@ -182,7 +200,8 @@ impl Plan {
         let mut links = Vec::new();
         let mut results = Vec::new();
         let mut compat = self.compat;
-        for point in self.attach_points() {
+        let mut points = VecDeque::from(self.attach_points());
+        while let Some(point) = points.pop_front() {
             let mut programs = object.progs_mut();
             let Some(program) = programs.find(|program| program.name() == point.program) else {
                 continue;
@@ -191,6 +210,9 @@ impl Plan {
                 Ok(link) => {
                     links.push(link);
                     results.push((point.name, Ok(())));
+                }
+                Err(_) if point.program == KPROBE_DEATH => {
+                    points.push_front(AttachPoint::section(THREAD_DEATH));
                 }
                 Err(_) if point.optional => compat = false,
                 Err(error) => results.push((point.name, Err(error))),
@@ -258,6 +280,7 @@ mod tests {
                 mode,
                 compat,
                 skips,
+                ends_by_kprobe: false,
                 fallback: None,
             })
         };
@@ -287,6 +310,11 @@ mod tests {
             (Light, NEW, false, expected(Mode::Light, false, never)),
         ];
         for (attach, kernel, kprobes, expected) in cases {
+            let may_probe = kprobes && ![Tracepoint, Raw].contains(&attach);
+            let expected = expected.map(|plan| Plan {
+                ends_by_kprobe: kernel == NEW && may_probe,
+                ..plan
+            });
             assert_eq!(plan(attach, kernel, kprobes), expected, "{attach:?}");
         }
     }
@@ -320,6 +348,8 @@ mod tests {
         assert!(tracepoint.needs("kill_enter") && !tracepoint.needs("kprobe_enter"));
         let auto = plan(Attach::Auto, NEW, true).unwrap();
         assert!(auto.needs("kprobe_enter") && auto.needs("raw_enter"));
+        assert!(auto.needs("kprobe_death") && auto.needs("thread_death"));
+        assert!(!raw.needs("kprobe_death"));
         assert_eq!(auto.fallback(), plan(Attach::Raw, NEW, true));
     }
 

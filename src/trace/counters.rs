@@ -17,6 +17,8 @@ pub(super) struct Skips {
     calls: u64,
     /// Signals of interrupts that no program saw.
     signals: u64,
+    /// Ends of threads that no program saw.
+    exits: u64,
 }
 
 impl Skips {
@@ -25,6 +27,7 @@ impl Skips {
         Self {
             calls: self.calls.max(other.calls),
             signals: self.signals.max(other.signals),
+            exits: self.exits.max(other.exits),
         }
     }
 }
@@ -34,6 +37,7 @@ pub(super) fn sum(globals: &Globals<'_>, skips: Skips) -> Counters {
     let mut sum = Counters {
         probe_skipped: skips.calls,
         signals_skipped: skips.signals,
+        exits_skipped: skips.exits,
         ..Counters::default()
     };
     for cpu in globals.counters() {
@@ -105,5 +109,6 @@ pub(super) fn skipped(object: &Object, globals: &Globals<'_>, missed: u64) -> Sk
             + exits.saturating_sub(seen_by_kprobe_only)
             + kprobe_exits.saturating_sub(kprobe_missed),
         signals: skips("signal_interrupt").saturating_sub(nested),
+        exits: skips("thread_death") + skips("kprobe_death"),
     }
 }

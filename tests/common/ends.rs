@@ -135,7 +135,8 @@ impl Played {
                     let found = self.differences(truth, exit, &lines);
                     if !found.is_empty() {
                         let found = found.join("; ");
-                        wrong.push(format!("{found}, for {truth}, in {exit}"));
+                        let sent = self.sent_to(truth);
+                        wrong.push(format!("{found}, for {truth}, in {exit}, after {sent:?}"));
                     }
                 }
                 None => wrong.push(format!("no line of {truth}")),
@@ -156,6 +157,12 @@ impl Played {
         );
         assert_once(&exits);
         exits.len()
+    }
+
+    /// The lines of signals to the process.
+    fn sent_to(&self, truth: &Value) -> Vec<&Value> {
+        let is_it = |line: &&Value| line["target"]["pid"] == truth["pid"];
+        self.lines.iter().filter(is_it).collect()
     }
 
     fn differences(&self, truth: &Value, exit: &Value, lines: &Lines<'_>) -> Vec<String> {
