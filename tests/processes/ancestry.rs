@@ -9,14 +9,15 @@ use std::{
 use common::{Actor, DEADLINE, Sigtrail, directory, process};
 use serde_json::{Value, json};
 
-use crate::{canonical, helper, strings};
+use crate::{ROOM, canonical, helper, strings};
 
 const KILL: &str = "/bin/kill";
 
 /// Runs a command, waits for its end and for the line of whoever it made signal the
 /// actor.
 fn line_of(actor: &Actor, command: &mut Command) -> (i64, Value) {
-    let mut sigtrail = Sigtrail::start(&["-t", &actor.pid.to_string(), "-s", "USR1"]);
+    let mut sigtrail =
+        Sigtrail::start(&[&ROOM[..], &["-t", &actor.pid.to_string(), "-s", "USR1"]].concat());
     let mut child = command.stdin(Stdio::null()).spawn().unwrap();
     assert!(child.wait().unwrap().success());
     let line = sigtrail.wait_for_within(3 * DEADLINE, |line| line["type"] == "signal");
@@ -125,7 +126,8 @@ exec /usr/sbin/cron -f";
     let path = directory.path();
     let job = format!("* * * * * root {KILL} -USR1 {}\n", actor.pid);
     write(path, "crontab", &job);
-    let mut sigtrail = Sigtrail::start(&["-t", &actor.pid.to_string(), "-s", "USR1"]);
+    let mut sigtrail =
+        Sigtrail::start(&[&ROOM[..], &["-t", &actor.pid.to_string(), "-s", "USR1"]].concat());
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-c", MOUNTS]);
     command.current_dir(path).stdin(Stdio::null());

@@ -17,6 +17,10 @@ use std::{
 use common::{Killed, process, wait_until};
 use serde_json::Value;
 
+/// Floods of processes run beside the other tests. What is read from `/proc` instead of a
+/// record that a full ring refused may lack arguments.
+const ROOM: [&str; 2] = ["--ring-size", "16M"];
+
 /// The program of these tests, which needs no library.
 fn helper() -> &'static str {
     static HELPER: OnceLock<PathBuf> = OnceLock::new();

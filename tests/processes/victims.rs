@@ -10,7 +10,7 @@ use common::{Killed, Sigtrail, lost, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::{by_target, canonical, count_of, helper, let_pass, own_pid, start, strings};
+use crate::{ROOM, by_target, canonical, count_of, helper, let_pass, own_pid, start, strings};
 
 const EACH: usize = 60;
 /// One of these takes as much of the machine as ten others.
@@ -103,7 +103,7 @@ fn check(sigtrail: Sigtrail, victims: &[Victim], source: &Value) {
 }
 
 fn trace() -> Sigtrail {
-    Sigtrail::start(&["-p", &own_pid()])
+    Sigtrail::start(&[&ROOM[..], &["-p", &own_pid()]].concat())
 }
 
 #[test]

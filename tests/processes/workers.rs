@@ -12,13 +12,13 @@ use common::{DEADLINE, Sigtrail, directory, process, wait_until};
 use rustix::process::Signal;
 
 use crate::{
-    children_titled,
+    ROOM, children_titled,
     server::{Server, Witnesses},
 };
 
 /// By what the sender or target is, so that other tests' are left out.
 fn trace(comm: &str) -> Sigtrail {
-    Sigtrail::start(&["--target-comm", comm])
+    Sigtrail::start(&[&ROOM[..], &["--target-comm", comm]].concat())
 }
 
 fn postgres() -> PathBuf {
@@ -122,7 +122,13 @@ fn workers_of_nginx_have_arguments_and_titles() {
 /// A title is 15 bytes of a thread's name, too.
 fn trace_gunicorn() -> Sigtrail {
     let comms = ["gunicorn", "gunicorn: maste", "gunicorn: worke"];
-    Sigtrail::start(&comms.map(|comm| ["--target-comm", comm]).concat())
+    Sigtrail::start(
+        &[
+            &ROOM[..],
+            &comms.map(|comm| ["--target-comm", comm]).concat(),
+        ]
+        .concat(),
+    )
 }
 
 /// Asks the server for a page: its worker is ready to be signalled if it answers.
