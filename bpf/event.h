@@ -53,6 +53,8 @@ enum record_kind {
 	RECORD_FORK = 10,
 	/* A process has ended. */
 	RECORD_END = 11,
+	/* Processes have ended that were not asked to. */
+	RECORD_ENDS = 14,
 	/* A signal has ended a process. Also sent as RECORD_END. */
 	RECORD_EXIT = 12,
 	/* The same, while a filter is about who sends: only the poller knows which exits are
@@ -381,6 +383,23 @@ struct end_record {
 	__u64 start_ns;
 	__u32 tgid;
 	__u32 status; /* as wait(2) gives it */
+};
+
+/* Bytes in which processes are noted that are asked to end: a power of two. */
+#define ASKED (1 << 18)
+
+/* The ends of processes of which only the table of processes is to know. */
+#define ENDS 32
+
+struct ended {
+	__u64 start_ns;
+	__u32 tgid;
+	__u32 pad;
+};
+
+struct ends_record {
+	struct header header;
+	struct ended ended[ENDS];
 };
 
 enum exit_flag {

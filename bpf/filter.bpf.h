@@ -155,6 +155,13 @@ static __always_inline int wants_target(const struct filters *f, const struct re
 	return is_wanted(f, p, FILTER_TARGET_PID, FILTER_TARGET_UID, FILTER_TARGET_COMM);
 }
 
+/* Notes that a process is sent this signal: if that asks it to end, its end counts. */
+static __always_inline void note_asked(__s32 sig, __u32 tgid)
+{
+	if (current_filters()->asking >> (sig - 1) & 1)
+		asked[tgid & (ASKED - 1)] = 1;
+}
+
 /* Whether all calls are wanted, whatever becomes of them: then what is no call may be
  * wanted as well.
  */

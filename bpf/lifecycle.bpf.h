@@ -100,11 +100,50 @@ static __always_inline int probe_fork(void *ctx, struct task_struct *child)
 	return 0;
 }
 
-/* A process has ended. */
+struct unsent {
+	__u32 count;
+	__u32 pad;
+	struct ends_record record;
+};
+
+/* Ends of which nobody waits to hear. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct unsent);
+} unsent_ends SEC(".maps");
+
+/* Keeps the end of a process until there are enough for a record: the ring costs more than
+ * all the rest.
+ */
+static __always_inline void keep_end(void *ctx, struct task_struct *task)
+{
+	const __u32 key = 0;
+	struct unsent *unsent = bpf_map_lookup_elem(&unsent_ends, &key);
+	struct ended *ended;
+
+	if (!unsent)
+		return;
+	ended = &unsent->record.ended[unsent->count & (ENDS - 1)];
+	ended->start_ns = task->group_leader->start_boottime;
+	ended->tgid = task->tgid;
+	unsent->count++;
+	if (unsent->count & (ENDS - 1))
+		return;
+	send_lifecycle(ctx, &unsent->record.header, RECORD_ENDS, sizeof(unsent->record));
+}
+
+/* A process has ended. If it was asked to, that is told at once. */
 static __always_inline void send_end(void *ctx, struct task_struct *task, __u32 status)
 {
-	struct end_record *record = scratch(HOOK_END, SCRATCH_CALL);
+	struct end_record *record;
 
+	if (!asked[task->tgid & (ASKED - 1)]) {
+		keep_end(ctx, task);
+		return;
+	}
+	record = scratch(HOOK_END, SCRATCH_CALL);
 	if (!record)
 		return;
 	record->start_ns = task->group_leader->start_boottime;

@@ -29,6 +29,11 @@ __u32 own_pid;
 /* The signal of its canaries: 0, or where only the witness sees calls, a real one. */
 __s32 canary_sig;
 
+/* By the lower bits of its tgid, whether a process may have been sent a signal that asks
+ * it to end. One too many costs time, and never a line.
+ */
+__u8 asked[ASKED];
+
 /* A CPU writes to its own alone, and what interrupts it to those MAX_CPUS above. */
 struct counters counters[2 * MAX_CPUS];
 

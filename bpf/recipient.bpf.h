@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "event.h"
+#include "filter.bpf.h"
 #include "process.bpf.h"
 #include "verifier.bpf.h"
 
@@ -147,6 +148,7 @@ static __always_inline void read_outcome(struct recipient *r, struct task_struct
 	r->threads = task->signal->nr_threads;
 	r->flags = 0;
 	if (result != OUTCOME_IGNORED && result != OUTCOME_OVERFLOW) {
+		note_asked(sig, r->process.tgid);
 		r->flags = read_fate(r, task, sig, group);
 		return;
 	}

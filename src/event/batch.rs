@@ -4,7 +4,7 @@ use super::{
     call::{Call, GroupRecipient},
     exit::Exit,
     generated::{Arranger, Generated, OomVictim},
-    lifecycle::{Descent, End, Exec},
+    lifecycle::{Descent, End, Ended, Exec},
     process::CgroupPath,
 };
 
@@ -28,8 +28,10 @@ pub struct Batch {
     pub execs: Vec<Exec>,
     /// Processes that were forked.
     pub forks: Vec<Descent>,
-    /// Processes that ended.
+    /// Processes that ended, and may have been asked to.
     pub ends: Vec<End>,
+    /// Processes that ended without having been asked to, a while later.
+    pub unasked_ends: Vec<Ended>,
     /// Processes that a signal has ended.
     pub exits: Vec<Exit>,
     /// Paths of cgroups that appeared for the first time.
@@ -53,6 +55,7 @@ impl Batch {
         self.execs.clear();
         self.forks.clear();
         self.ends.clear();
+        self.unasked_ends.clear();
         self.exits.clear();
         self.cgroups.clear();
         self.canaries = 0;

@@ -46,6 +46,15 @@ pub struct Image {
     pub args_unreadable: bool,
 }
 
+/// A process that has ended without having been asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// The process.
+    pub pid: u32,
+    /// When it started, in nanoseconds of `CLOCK_BOOTTIME`.
+    pub start_ns: u64,
+}
+
 /// The end of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {

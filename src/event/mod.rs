@@ -20,7 +20,7 @@ pub use self::{
     exit::{EndedBy, Exit},
     fate::{Disposition, Fate, Outcome, Recipient},
     generated::{Arranger, Generated, Limit, OomFigures, OomVictim},
-    lifecycle::{Descent, End, Exec, Image},
+    lifecycle::{Descent, End, Ended, Exec, Image},
     origin::{Origin, Role},
     process::{CgroupPath, Comm, ImageKey, Process, Source},
     signal::Signal,
@@ -48,6 +48,8 @@ pub enum Event {
     Fork(Descent),
     /// A process has ended.
     End(End),
+    /// Processes have ended that were not asked to.
+    Ends(Vec<Ended>),
     /// A signal has ended a process.
     Exit(Exit),
     /// A cgroup's path.

@@ -151,6 +151,9 @@ impl Processes {
         for end in &batch.ends {
             self.table.end(Key::new(end.pid, end.start_ns), now);
         }
+        for end in &batch.unasked_ends {
+            self.table.end(Key::new(end.pid, end.start_ns), now);
+        }
         // Some may have come, or ended, unnoticed.
         if gaps > self.gaps {
             self.gaps = gaps;

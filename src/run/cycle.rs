@@ -51,7 +51,7 @@ pub struct Run<'obj> {
 
 impl<'obj> Run<'obj> {
     pub(super) fn new(
-        tracer: Tracer<'obj>,
+        mut tracer: Tracer<'obj>,
         registry: Registry,
         mut emitter: Emitter,
         args: TraceArgs,
@@ -59,6 +59,9 @@ impl<'obj> Run<'obj> {
         mark_ns: u64,
     ) -> Self {
         let now = Instant::now();
+        let watched = args.target_pid.iter().flatten().map(|pid| pid.0);
+        watched.clone().for_each(|pid| tracer.expect_end(pid));
+        let watched = Watched::new(watched, boottime_ns());
         emitter.begin();
         Self {
             correlator: Correlator::new(tracer.is_skippable()),
@@ -66,10 +69,7 @@ impl<'obj> Run<'obj> {
             emitter,
             health: Health::new(&config, tracer.canary(), now),
             tracer,
-            watched: Watched::new(
-                args.target_pid.iter().flatten().map(|pid| pid.0),
-                boottime_ns(),
-            ),
+            watched,
             args,
             mark_ns,
             read_ns: None,

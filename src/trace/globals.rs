@@ -52,6 +52,12 @@ impl<'obj> Globals<'obj> {
         write_shared(&mut self.bss.trace_state, types::trace_state::TRACE_DRAIN);
     }
 
+    /// The end of this process is to be told at once.
+    pub(super) fn expect_end(&mut self, pid: u32) {
+        let index = pid as usize % self.bss.asked.len();
+        write_shared(&mut self.bss.asked[index], 1);
+    }
+
     /// Which arguments of processes leave the kernel.
     pub(super) fn set_args(&mut self, args: Args) {
         write_shared(&mut self.bss.args_mode, wire::args_mode(args));

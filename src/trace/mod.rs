@@ -301,6 +301,11 @@ impl<'obj> Tracer<'obj> {
         self.rings.follow_cpus(&self.skel.maps, &self.globals)
     }
 
+    /// The end of this process is to be told at once, whatever leads to it.
+    pub fn expect_end(&mut self, pid: u32) {
+        self.globals.expect_end(pid);
+    }
+
     /// What the CPUs counted. `probe_skipped` is as of the last
     /// [`Self::read_skips`].
     pub fn counters(&self) -> Counters {

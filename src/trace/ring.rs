@@ -71,6 +71,7 @@ impl Received {
             Event::Exec(exec) => batch.execs.push(exec),
             Event::Fork(child) => batch.forks.push(child),
             Event::End(end) => batch.ends.push(end),
+            Event::Ends(ends) => batch.unasked_ends.extend(ends),
             Event::Exit(exit) => batch.exits.push(exit),
             Event::Cgroup(cgroup) => batch.cgroups.push(cgroup),
             Event::Canary => batch.canaries += 1,

@@ -35,6 +35,7 @@ pub fn decode(bytes: &[u8]) -> Result<(RecordNumber, Event), Malformed> {
         types::record_kind::RECORD_EXEC => Event::Exec(lifecycle::exec(bytes)?),
         types::record_kind::RECORD_FORK => Event::Fork(lifecycle::fork(bytes)?),
         types::record_kind::RECORD_END => Event::End(lifecycle::end(bytes)?),
+        types::record_kind::RECORD_ENDS => Event::Ends(lifecycle::ends(bytes)?),
         types::record_kind::RECORD_EXIT | types::record_kind::RECORD_EXIT_PERHAPS => {
             Event::Exit(lifecycle::exit(bytes)?)
         }
@@ -226,7 +227,7 @@ mod tests {
         *,
     };
     use crate::event::{
-        Abi, Descent, Disposition, End, EndedBy, Exec, Exit, Image, Outcome, Process, Role,
+        Abi, Descent, Disposition, End, Ended, EndedBy, Exec, Exit, Image, Outcome, Process, Role,
     };
 
     const NUMBER: RecordNumber = RecordNumber { cpu: 1, seq: 8 };
@@ -823,6 +824,23 @@ mod tests {
             status: 0x300,
         });
         assert_eq!(decode(bytes_of(&end)), Ok((NUMBER, event)));
+    }
+
+    #[test]
+    fn ends_of_many_are_one_record() {
+        let mut wire = types::ends_record {
+            header: header(record_kind::RECORD_ENDS),
+            ..types::ends_record::default()
+        };
+        for (number, ended) in (1..).zip(&mut wire.ended) {
+            (ended.tgid, ended.start_ns) = (number, number.into());
+        }
+        let ended = |pid: u32| Ended {
+            pid,
+            start_ns: pid.into(),
+        };
+        let event = Event::Ends((1..=32).map(ended).collect());
+        assert_eq!(decode(bytes_of(&wire)), Ok((NUMBER, event)));
     }
 
     #[test]

@@ -41,6 +41,7 @@ const _: () = {
     assert!(offset_of!(types::exec_record, header) == 0);
     assert!(offset_of!(types::fork_record, header) == 0);
     assert!(offset_of!(types::end_record, header) == 0);
+    assert!(offset_of!(types::ends_record, header) == 0);
     assert!(offset_of!(types::exit_record, header) == 0);
     assert!(offset_of!(types::cgroup_record, header) == 0);
     assert!(align_of::<types::call>() == 8);
@@ -76,6 +77,8 @@ unsafe impl Wire for types::exec_record {}
 unsafe impl Wire for types::fork_record {}
 // SAFETY: as for `header`.
 unsafe impl Wire for types::end_record {}
+// SAFETY: as for `header`.
+unsafe impl Wire for types::ends_record {}
 // SAFETY: as for `header`.
 unsafe impl Wire for types::exit_record {}
 // SAFETY: as for `header`.

@@ -6,7 +6,7 @@ use super::{
     layout::EXEC_HEAD,
     process::process,
 };
-use crate::event::{Comm, Descent, End, EndedBy, Exec, Exit, Image};
+use crate::event::{Comm, Descent, End, Ended, EndedBy, Exec, Exit, Image};
 
 pub(super) fn exec(bytes: &[u8]) -> Result<Exec, Malformed> {
     let wire: types::exec_record = read(bytes, EXEC_HEAD)?;
@@ -41,6 +41,15 @@ pub(super) fn end(bytes: &[u8]) -> Result<End, Malformed> {
         start_ns: wire.start_ns,
         status: wire.status,
     })
+}
+
+pub(super) fn ends(bytes: &[u8]) -> Result<Vec<Ended>, Malformed> {
+    let wire: types::ends_record = read(bytes, size_of::<types::ends_record>())?;
+    let ended = |wire: &types::ended| Ended {
+        pid: wire.tgid,
+        start_ns: wire.start_ns,
+    };
+    Ok(wire.ended.iter().map(ended).collect())
 }
 
 pub(super) fn exit(bytes: &[u8]) -> Result<Exit, Malformed> {
