@@ -131,9 +131,6 @@ impl Emitter {
         if !self.selection.wants(&named) {
             return;
         }
-        // What came before it may wait, and have no line yet.
-        let came_late = late;
-        let late = came_late && signal.time_ns() < self.stamp.last_ns();
         let timestamp = self.stamp.signal(signal.time_ns(), late);
         let context = Context {
             signal,
@@ -162,7 +159,7 @@ impl Emitter {
                 self.more_recipients(timestamp, late, rest);
                 if self.selection.wants_exits() {
                     self.remember(seq, &named);
-                    if came_late {
+                    if late {
                         self.exits_after(registry, &named);
                     }
                 }
