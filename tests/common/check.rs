@@ -32,6 +32,8 @@ const VALIDATED: u64 = 100;
 pub struct Checker {
     seq: u64,
     last_timestamp: String,
+    /// What the last line that was not of recipients says of that.
+    call_is_late: Value,
 }
 
 impl Checker {
@@ -86,6 +88,16 @@ impl Checker {
         self.seq += 1;
         if seq != self.seq {
             return Err(format!("seq is not {}", self.seq));
+        }
+        if value["type"] == "recipients" {
+            if value["late"] != self.call_is_late {
+                return Err(format!(
+                    "late is not {}, as that of its call",
+                    self.call_is_late
+                ));
+            }
+        } else {
+            self.call_is_late = value["late"].clone();
         }
         if value["late"] != true {
             if *timestamp < *self.last_timestamp {

@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Killed, actor::compiled_folder, nanoseconds};
+use super::{Killed, actor::compiled_folder, differences::Differences, nanoseconds};
 
 /// The program whose processes end.
 pub fn program() -> &'static Path {
@@ -76,25 +76,6 @@ impl<'a> Lines<'a> {
         Self {
             by_seq: by_seq.collect(),
             recipients,
-        }
-    }
-}
-
-/// What is wrong in one line.
-#[derive(Default)]
-struct Differences(Vec<String>);
-
-impl Differences {
-    fn must(&mut self, field: &str, is: &Value, must: impl Into<Value>) {
-        let must = must.into();
-        if *is != must {
-            self.0.push(format!("{field} is {is}, must be {must}"));
-        }
-    }
-
-    fn check(&mut self, is_so: bool, what: &str) {
-        if !is_so {
-            self.0.push(what.to_owned());
         }
     }
 }

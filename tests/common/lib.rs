@@ -6,6 +6,7 @@ mod actor;
 mod cgroup;
 mod check;
 mod daemon;
+mod differences;
 pub mod ends;
 mod expect;
 mod fate;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Way, is_said};
+use crate::differences::Differences;
 
 /// How much of the truth lines are to tell.
 #[derive(Debug, Clone, Copy)]
@@ -160,18 +161,6 @@ impl Way {
             })
             .map(|line| format!("{}: not in the table: {line}", self.name))
             .collect()
-    }
-}
-
-#[derive(Debug, Default)]
-struct Differences(Vec<String>);
-
-impl Differences {
-    fn must(&mut self, field: &str, is: &Value, must: impl Into<Value>) {
-        let must = must.into();
-        if *is != must {
-            self.0.push(format!("{field} is {is}, must be {must}"));
-        }
     }
 }
 
