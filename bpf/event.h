@@ -51,16 +51,16 @@ enum record_kind {
 	RECORD_ARRANGER = 9,
 	/* A process has a new child. */
 	RECORD_FORK = 10,
-	/* A process has ended. */
+	/* A process has ended that may have been asked to. */
 	RECORD_END = 11,
-	/* Processes have ended that were not asked to. */
-	RECORD_ENDS = 14,
-	/* A signal has ended a process. Also sent as RECORD_END. */
+	/* A signal has ended a process. It is also in a RECORD_END or RECORD_ENDS. */
 	RECORD_EXIT = 12,
 	/* The same, while a filter is about who sends: only the poller knows which exits are
 	 * wanted then, so those that the rings refuse are in no books.
 	 */
 	RECORD_EXIT_PERHAPS = 13,
+	/* Processes have ended that were not asked to. */
+	RECORD_ENDS = 14,
 };
 
 struct header {

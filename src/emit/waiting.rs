@@ -21,7 +21,7 @@ type Key = (u32, u64);
 #[derive(Debug, Default)]
 pub struct Waiting {
     by_signal: Line,
-    /// Nearly all of these were not asked to end.
+    /// Of these the kernel side says no more than that they may have been asked to.
     by_themselves: Line,
 }
 

@@ -148,11 +148,10 @@ impl Processes {
             self.table.exec(&exec.process, image, now);
             self.titles.expect(key, now);
         }
-        for end in &batch.ends {
-            self.table.end(Key::new(end.pid, end.start_ns), now);
-        }
-        for end in &batch.unasked_ends {
-            self.table.end(Key::new(end.pid, end.start_ns), now);
+        let asked = batch.ends.iter().map(|end| (end.pid, end.start_ns));
+        let unasked = batch.unasked_ends.iter().map(|end| (end.pid, end.start_ns));
+        for (pid, start_ns) in asked.chain(unasked) {
+            self.table.end(Key::new(pid, start_ns), now);
         }
         // Some may have come, or ended, unnoticed.
         if gaps > self.gaps {
