@@ -17,7 +17,7 @@ use sigtrail::{
 const CPUS: u32 = 2;
 /// About what a quarter of a default ring holds: one wake-up's worth.
 const EVENTS: usize = 3500;
-const SAMPLE_LEN: usize = 336;
+const SAMPLE_LEN: usize = 344;
 /// About what a line of such a call has.
 const LINE_LEN: usize = 1200;
 /// From the ABI to the claimed sender: a plain kill has none of that.
@@ -61,7 +61,8 @@ fn sample(index: usize) -> [u8; SAMPLE_LEN] {
     push_process(&mut bytes, 3880, b"supervisord\0\0\0\0\0");
     push_process(&mut bytes, 3897, b"nginx: worker\0\0\0");
     let (ns_pid, delivered, handler, blocked_and_fatal) = (3897, 0, 2, 0);
-    for word in [ns_pid, delivered, handler, blocked_and_fatal] {
+    let (threads, pad) = (1, 0);
+    for word in [ns_pid, delivered, handler, blocked_and_fatal, threads, pad] {
         bytes.extend(u32::to_ne_bytes(word));
     }
     let mut sample = [0; SAMPLE_LEN];
