@@ -128,3 +128,140 @@ impl Emitter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::{self, File},
+        path::PathBuf,
+        time::{Duration, Instant},
+    };
+
+    use serde_json::{Value, json};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{
+        config::Config,
+        event::Origin,
+        event::{
+            Call, Disposition, Signal,
+            samples::{call, exit, generated},
+        },
+        identity::Users,
+        sink::{Output, Patience, Sink, SinkConfig},
+    };
+
+    const TERM: u32 = 15;
+
+    /// An emitter into a file.
+    struct Stage {
+        emitter: Emitter,
+        registry: Registry,
+        path: PathBuf,
+        _directory: TempDir,
+    }
+
+    impl Stage {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("lines");
+            let sink = Sink::open(SinkConfig {
+                output: Output::Descriptor(File::create(&path).unwrap().into()),
+                queue_bytes: SinkConfig::QUEUE_BYTES,
+            });
+            let users = Users::system();
+            let config = Config::from_bytes(b"", &users).unwrap();
+            Self {
+                emitter: Emitter::new(sink.unwrap(), &config),
+                registry: Registry::new(users, 16, usize::MAX),
+                path,
+                _directory: directory,
+            }
+        }
+
+        fn exit(&mut self, time_ns: u64, status: u32) {
+            let exit = exit(time_ns, 2, status);
+            self.emitter.exit(&mut self.registry, &exit, false);
+        }
+
+        /// A call to process 2, which ends it or which it handles.
+        fn late_call(&mut self, time_ns: u64, disposition: Disposition) {
+            let mut recipient = generated(time_ns, Origin::Fault, 2).recipient;
+            if let Some(fate) = &mut recipient.fate {
+                fate.disposition = disposition;
+                fate.fatal = Some(disposition == Disposition::Default);
+            }
+            let call = Call {
+                recipient: Some(recipient),
+                ..call(time_ns)
+            };
+            (self.emitter).signal(&mut self.registry, &Signal::Call(call), &[], true);
+        }
+
+        fn settle(&mut self, now_ns: u64) {
+            self.emitter.settle_exits(&mut self.registry, now_ns);
+        }
+
+        /// The lines so far, by type and what they say of a cause and of lateness.
+        fn lines(self) -> Value {
+            let pause = Duration::from_secs(60);
+            let closed = self
+                .emitter
+                .close(Patience::new(Instant::now() + pause, pause));
+            assert_eq!(closed.unwritten_lines, 0);
+            let text = fs::read_to_string(self.path).unwrap();
+            let said = |line: &str| {
+                let line: Value = serde_json::from_str(line).unwrap();
+                json!([line["type"], line["cause"]["seq"], line["late"]])
+            };
+            text.lines().map(said).collect()
+        }
+    }
+
+    #[test]
+    fn an_end_waits_for_the_line_of_the_call_that_led_to_it() {
+        for (status, disposition) in [(TERM, Disposition::Default), (0, Disposition::Handler)] {
+            let mut stage = Stage::new();
+            stage.exit(20, status);
+            stage.settle(30);
+            stage.late_call(10, disposition);
+            assert!(!stage.emitter.awaits_causes());
+            let expected = json!([["signal", null, true], ["exit", 1, null]]);
+            assert_eq!(stage.lines(), expected);
+        }
+    }
+
+    #[test]
+    fn an_end_without_a_cause_waits_no_longer_than_it_must() {
+        let mut stage = Stage::new();
+        stage.exit(20, TERM);
+        stage.settle(20 + PATIENCE_NS);
+        assert!(stage.emitter.awaits_causes());
+        stage.settle(21 + PATIENCE_NS);
+        assert!(!stage.emitter.awaits_causes());
+        stage.late_call(10, Disposition::Default);
+        let expected = json!([["exit", null, null], ["signal", null, true]]);
+        assert_eq!(stage.lines(), expected);
+    }
+
+    #[test]
+    fn an_end_that_nobody_asked_for_has_no_line() {
+        let mut stage = Stage::new();
+        stage.exit(20, 0);
+        assert!(!stage.emitter.awaits_causes());
+        stage.emitter.settle_all_exits(&mut stage.registry);
+        assert_eq!(stage.lines(), json!([]));
+    }
+
+    #[test]
+    fn an_end_that_waited_is_late_if_a_younger_line_was_written() {
+        let mut stage = Stage::new();
+        stage.exit(20, TERM);
+        let other = generated(30, Origin::Fault, 3);
+        let signal = Signal::Generated(other);
+        (stage.emitter).signal(&mut stage.registry, &signal, &[], false);
+        stage.late_call(10, Disposition::Default);
+        assert_eq!(stage.lines()[2], json!(["exit", 2, true]));
+    }
+}
